@@ -1,0 +1,1 @@
+//! Who takes part and what they may do: keys, the signed log, roles, zones, frontiers and snapshots.

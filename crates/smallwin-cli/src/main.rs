@@ -1,0 +1,2 @@
+//! The `smallwin` program.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Which bytes may touch Automerge: bounded parsing and admission of changes from strangers.

@@ -1,0 +1,1 @@
+//! Drives one engine: sockets, disk thread, clock, configuration and the web client.

@@ -1,0 +1,1 @@
+//! Many engines in one seeded world: network, disk, clock and crashes.
