@@ -1,0 +1,35 @@
+import { svelte } from "@sveltejs/vite-plugin-svelte";
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+import { precompress } from "./plugins/precompress.ts";
+
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+export default defineConfig({
+  plugins: [svelte(), precompress()],
+  resolve: {
+    // The slim entries leave the WebAssembly to us (`?url`), so that it is one
+    // cacheable file and the policy needs no inline script.
+    alias: [
+      { find: /^@automerge\/automerge$/, replacement: "@automerge/automerge/slim" },
+      { find: /^@automerge\/automerge-repo$/, replacement: "@automerge/automerge-repo/slim" },
+      // cbor-x probes `new Function`; this build of it does not.
+      { find: /^cbor-x$/, replacement: here("./node_modules/cbor-x/dist/index-no-eval.cjs") },
+    ],
+  },
+  build: {
+    target: "es2022",
+    emptyOutDir: true,
+    // A data: URL would need a wider policy.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    sourcemap: false,
+    chunkSizeWarningLimit: 700,
+  },
+  test: {
+    environment: "node",
+    include: ["src/**/*.test.ts", "tests/**/*.test.ts"],
+    setupFiles: ["./tests/setup.ts"],
+    testTimeout: 60_000,
+  },
+});
