@@ -1,0 +1,46 @@
+//! `cargo xtask bench`: figures as ratios to a baseline of the same run.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::{npm, program::Program, stage::Stages, test, tools};
+
+/// Runs the storage and the keystroke figures; the program is built with optimisation.
+pub(crate) fn run(root: &Path) -> Result<()> {
+    let mut stages = Stages::default();
+    stages.run("tools", || tools::require_build_tools(root))?;
+    let chromium = tools::chromium(root)?;
+    stages.run("packages", || {
+        npm::install(&root.join("web"))?;
+        npm::install(&root.join("tests"))
+    })?;
+    let mut binary = std::path::PathBuf::new();
+    stages.run("build", || {
+        binary = test::build_with(root, "release")?;
+        Program::cargo(root, &["build", "--release", "--package", "smallwin-bench"]).run()
+    })?;
+    stages.run("storage: durable appends against a bare log", || {
+        Program::cargo(
+            root,
+            &[
+                "run",
+                "--release",
+                "--quiet",
+                "--package",
+                "smallwin-bench",
+                "--",
+                "append",
+            ],
+        )
+        .run()
+    })?;
+    stages.run("keystroke: over two nodes against a bare echo", || {
+        Program::new(&root.join("tests"), "node", &["bench/keystroke.mjs"])
+            .with("SMALLWIN_BIN", &binary)
+            .with("SMALLWIN_CHROMIUM", &chromium)
+            .run()
+    })?;
+    stages.summary();
+    Ok(())
+}

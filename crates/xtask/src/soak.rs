@@ -1,0 +1,42 @@
+//! `cargo xtask soak`: the random parts of the tests, for as long as somebody wants.
+
+use std::{path::Path, time::Duration};
+
+use anyhow::{Context, Result};
+
+use crate::{
+    stage::{Stages, now},
+    test,
+};
+
+/// How long it runs when no number is given.
+const MINUTES: u64 = 10;
+
+/// Seeds of one round; crash rounds follow each.
+const SEEDS: u64 = 2_000;
+
+/// Crash rounds between two rounds of seeds.
+const CRASH_ROUNDS: &str = "200";
+
+/// Runs simulation seeds and crash rounds in turn until the time is over; seeds never repeat in one run.
+pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
+    let minutes = match arguments.first() {
+        Some(text) => text
+            .parse()
+            .with_context(|| format!("`{text}` is not a number of minutes"))?,
+        None => MINUTES,
+    };
+    let begin = now();
+    let time = Duration::from_secs(60 * minutes);
+    let mut stages = Stages::default();
+    let mut first = 0;
+    while begin.elapsed() < time {
+        stages.run(&format!("seeds {first} to {}", first + SEEDS - 1), || {
+            test::simulate(root, first, SEEDS)
+        })?;
+        stages.run("crash rounds", || test::crash(root, CRASH_ROUNDS))?;
+        first += SEEDS;
+    }
+    stages.summary();
+    Ok(())
+}
