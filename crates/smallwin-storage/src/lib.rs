@@ -1,1 +1,44 @@
 //! Where bytes are kept: the trait, its conformance suite, memory, and the journal with its sled index.
+//!
+//! One call, from end to end: the node fills a [`Batch`] and gives it to a committer. Its thread
+//! drains all batches that wait, hands them to [`Store::commit`] as one, and only after that came back
+//! runs each submitter's completion (rule K1: kept before told). the journal store writes the group as one
+//! checksummed record, calls `fdatasync` once, and notes in its index where the bytes lie.
+//!
+//! The crate knows keys and bytes and nothing else: no document, no circle, no person.
+//!
+//! ```
+//! use smallwin_storage::{Batch, Chunk, ChunkHash, ChunkKind, DocKey, Memory, Op, Store};
+//!
+//! let mut store = Memory::new();
+//! let doc = DocKey::from_bytes([7; 17]);
+//! let chunk = Chunk {
+//!     hash: ChunkHash::from_bytes([1; 32]),
+//!     kind: ChunkKind::Change,
+//!     epoch: 0,
+//!     bytes: b"a change".to_vec(),
+//! };
+//! store.commit(&Batch(vec![Op::PutChunk { doc, chunk: chunk.clone() }]))?;
+//! assert_eq!(store.load(&doc)?, vec![chunk]);
+//! # Ok::<(), smallwin_storage::StoreError>(())
+//! ```
+
+mod batch;
+mod chunk;
+pub mod conformance;
+mod error;
+mod faulty;
+mod key;
+pub mod limits;
+mod memory;
+mod page;
+mod store;
+
+pub use batch::{Batch, Op};
+pub use chunk::{Chunk, ChunkKind};
+pub use error::{OpenError, StoreError};
+pub use faulty::Faulty;
+pub use key::{ChunkHash, DocKey, Seq};
+pub use memory::Memory;
+pub use page::{Entry, Page};
+pub use store::{Health, Store};

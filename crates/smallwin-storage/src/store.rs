@@ -1,0 +1,84 @@
+//! What every engine promises.
+
+use std::ops::ControlFlow;
+
+use crate::{Batch, Chunk, DocKey, Page, Seq, StoreError};
+
+/// Whether a store takes writes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Health {
+    /// Reads and writes.
+    Writable,
+    /// Reads only, until it is opened anew.
+    ReadOnly {
+        /// What happened, for a person to read.
+        why: String,
+    },
+}
+
+/// A place where documents (sets of chunks) and small tables are kept.
+///
+/// One thread owns it (usually the committer's). To add an engine, implement the
+/// trait and run [`conformance`](crate::conformance) over it: the suite is the definition.
+pub trait Store: Send {
+    /// Applies all operations in order, or none. On return the batch is durable: it survives the death of
+    /// the process and a loss of power (rule K1 rests on it). Each batch that changes something gets the
+    /// next number; a batch in which every operation puts a chunk that is kept already writes nothing and
+    /// returns the last number.
+    ///
+    /// # Errors
+    /// [`StoreError::TooLarge`] changes nothing. After any other error it is unknown whether the batch will
+    /// be there when the store is next opened, the batch is not visible now, and the store is read-only.
+    fn commit(&mut self, batch: &Batch) -> Result<Seq, StoreError>;
+
+    /// The last commit's number.
+    fn last(&self) -> Seq;
+
+    /// All chunks of a document: snapshots first, then changes, each in the order they were committed.
+    /// An unknown document has none.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupted`] when a chunk's bytes are not those that were kept.
+    fn load(&self, doc: &DocKey) -> Result<Vec<Chunk>, StoreError>;
+
+    /// Chunks that were kept after `cursor` and still are, in the order they were committed. A page ends
+    /// after the commit in which it reaches `limit` chunks (or the limits of this crate), so one large
+    /// commit may make it longer.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupted`] as for [`Store::load`].
+    fn since(&self, cursor: Seq, limit: usize) -> Result<Page, StoreError>;
+
+    /// All documents that have a chunk, in the order of their keys.
+    ///
+    /// # Errors
+    /// Those of the engine.
+    fn documents(&self) -> Result<Vec<DocKey>, StoreError>;
+
+    /// A row of a table.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupted`] when the bytes are not those that were kept.
+    fn get(&self, table: u8, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Visits the rows of a table whose key starts with `prefix`, in the order of their keys, until the
+    /// visitor breaks.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupted`] as for [`Store::get`]; rows before the fault were visited.
+    fn scan(
+        &self,
+        table: u8,
+        prefix: &[u8],
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError>;
+
+    /// Whether it takes writes.
+    fn health(&self) -> Health;
+
+    /// Closes in good order, so that the next open is fast. Dropping a store loses nothing.
+    ///
+    /// # Errors
+    /// When the closing work failed; all commits are safe all the same.
+    fn close(self: Box<Self>) -> Result<(), StoreError>;
+}
