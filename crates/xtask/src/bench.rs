@@ -37,8 +37,8 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     })?;
     stages.run("keystroke: over two nodes against a bare echo", || {
         Program::new(&root.join("tests"), "node", &["bench/keystroke.mjs"])
-            .with("SMALLWIN_BIN", &binary)
-            .with("SMALLWIN_CHROMIUM", &chromium)
+            .with("SMALLWIN_TEST_PROGRAM", &binary)
+            .with("SMALLWIN_TEST_CHROMIUM", &chromium)
             .run()
     })?;
     stages.summary();

@@ -39,7 +39,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     stages.run("crash", || crash(root, CRASH_ROUNDS))?;
     stages.run("nodes: processes, sockets, command line", || {
         Program::cargo(root, &["test", "--package", "smallwin-tests", "--quiet"])
-            .with("SMALLWIN_BIN", &binary)
+            .with("SMALLWIN_TEST_PROGRAM", &binary)
             .run()
     })?;
     stages.run("browser: pages, people, stock peers", || {
@@ -126,7 +126,7 @@ fn browser(root: &Path, binary: &Path, chromium: &Path) -> Result<()> {
     let mut arguments = vec!["--test", "--test-concurrency=1", "--test-reporter=spec"];
     arguments.extend(specs.iter().map(String::as_str));
     Program::new(&tests, "node", &arguments)
-        .with("SMALLWIN_BIN", binary)
-        .with("SMALLWIN_CHROMIUM", chromium)
+        .with("SMALLWIN_TEST_PROGRAM", binary)
+        .with("SMALLWIN_TEST_CHROMIUM", chromium)
         .run()
 }

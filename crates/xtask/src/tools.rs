@@ -48,7 +48,7 @@ pub(crate) fn require_build_tools(root: &Path) -> Result<()> {
 
 /// Finds Chromium; as root on a Debian-like machine it is installed when it is not there.
 pub(crate) fn chromium(root: &Path) -> Result<PathBuf> {
-    if let Some(told) = variable("SMALLWIN_CHROMIUM") {
+    if let Some(told) = variable("SMALLWIN_TEST_CHROMIUM") {
         return Ok(PathBuf::from(told));
     }
     if let Some(found) = find(BROWSERS) {
@@ -57,7 +57,7 @@ pub(crate) fn chromium(root: &Path) -> Result<PathBuf> {
     if find(&["apt-get"]).is_none() || !is_root(root) {
         bail!(
             "the browser tests need Chromium: install it (Debian: apt-get install {PACKAGE_OF_BROWSER}), \
-             name it in SMALLWIN_CHROMIUM, or run this as root"
+             name it in SMALLWIN_TEST_CHROMIUM, or run this as root"
         );
     }
     Program::new(root, "apt-get", &["update", "--quiet"]).run()?;
