@@ -1,6 +1,6 @@
 //! Where bytes are kept: the trait, its conformance suite, memory, and the journal with its sled index.
 //!
-//! One call, from end to end: the node fills a [`Batch`] and gives it to a committer. Its thread
+//! One call, from end to end: the node fills a [`Batch`] and gives it to a [`Committer`]. Its thread
 //! drains all batches that wait, hands them to [`Store::commit`] as one, and only after that came back
 //! runs each submitter's completion (rule K1: kept before told). the journal store writes the group as one
 //! checksummed record, calls `fdatasync` once, and notes in its index where the bytes lie.
@@ -25,6 +25,7 @@
 
 mod batch;
 mod chunk;
+mod committer;
 pub mod conformance;
 mod error;
 mod faulty;
@@ -36,6 +37,7 @@ mod store;
 
 pub use batch::{Batch, Op};
 pub use chunk::{Chunk, ChunkKind};
+pub use committer::{Committer, Done, Refused, Rows, SubmitError};
 pub use error::{OpenError, StoreError};
 pub use faulty::Faulty;
 pub use key::{ChunkHash, DocKey, Seq};

@@ -18,7 +18,7 @@ pub enum Health {
 
 /// A place where documents (sets of chunks) and small tables are kept.
 ///
-/// One thread owns it (usually the committer's). To add an engine, implement the
+/// One thread owns it (usually the [`Committer`](crate::Committer)'s). To add an engine, implement the
 /// trait and run [`conformance`](crate::conformance) over it: the suite is the definition.
 pub trait Store: Send {
     /// Applies all operations in order, or none. On return the batch is durable: it survives the death of
