@@ -1,1 +1,37 @@
 //! Which bytes may touch Automerge: bounded parsing and admission of changes from strangers.
+//!
+//! Automerge 0.12 trusts its input: a change of 49 bytes can make it take 385 MB,
+//! a sync message of 15 bytes can end the process. So every byte of a peer passes
+//! here first (rule G1), at a cost bounded by its size and by [`limits`] (rule G2).
+//!
+//! The way of one frame: [`check_frame`] before decoding its CBOR;
+//! [`check_sync_message`] on the sync message in it, which finds the chunks;
+//! [`read_change_within`] or [`check_document_chunk_within`] on each chunk, all on
+//! one [`Budget`]; then [`ChangeIndex::admit`] for each change, in causal order
+//! (rule G3). What passed may still panic in Automerge, so callers apply it to a
+//! copy and catch that.
+//!
+//! The gate knows neither people nor rights, keeps no bytes and reads no clock.
+
+mod budget;
+mod change;
+mod chunk;
+mod columns;
+mod document;
+mod error;
+mod frame;
+mod index;
+mod inflate;
+pub mod limits;
+mod reader;
+mod runs;
+mod sync_message;
+
+pub use budget::Budget;
+pub use change::{ChangeHeader, raw_change, read_change, read_change_within};
+pub use chunk::{Chunk, ChunkKind};
+pub use document::{DocumentShape, check_document_chunk, check_document_chunk_within};
+pub use error::GateError;
+pub use frame::check_frame;
+pub use index::{ChangeIndex, Refused, Rules, Space};
+pub use sync_message::{Flags, Have, SyncShape, SyncVersion, check_sync_message};
