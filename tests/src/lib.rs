@@ -1,1 +1,62 @@
-//! Holds the end-to-end tests; see `nodes/`.
+//! Helps the end-to-end tests in `nodes/`: starts the real program as processes, cuts wires between them, waits for
+//! conditions with a deadline, and ends only what it started.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "this crate is tests: a helper that cannot go on must fail the test"
+)]
+
+mod node;
+mod program;
+mod samod_client;
+mod wait;
+mod wire;
+
+pub use node::RunningNode;
+pub use program::{Done, program, run, run_with};
+pub use samod_client::SamodClient;
+pub use wait::{until, until_async};
+pub use wire::Wire;
+
+/// A fresh folder that is gone when it is dropped.
+#[must_use]
+pub fn temporary_folder() -> tempfile::TempDir {
+    tempfile::Builder::new()
+        .prefix("smallwin-test-")
+        .tempdir()
+        .expect("a temporary folder can be made")
+}
+
+/// A port on loopback that was free a moment ago; a node that is restarted must come back on the same one.
+#[must_use]
+pub fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+    listener
+        .local_addr()
+        .expect("a bound socket has an address")
+        .port()
+}
+
+/// All bytes of all files below a folder, by path.
+#[must_use]
+pub fn bytes_below(folder: &std::path::Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(&next)
+            .expect("a folder can be read")
+            .flatten()
+        {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if let Ok(bytes) = std::fs::read(&path) {
+                found.push((path, bytes));
+            }
+        }
+    }
+    found
+}
