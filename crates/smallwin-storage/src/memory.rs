@@ -3,18 +3,24 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use crate::limits::{PAGE_BYTES_MAX, PAGE_CHUNKS_MAX};
-use crate::{
-    Batch, Chunk, ChunkHash, ChunkKind, DocKey, Entry, Health, Op, Page, Seq, Store, StoreError,
-};
+use crate::{Batch, Chunk, ChunkHash, ChunkKind, DocKey, Health, Op, Page, Seq, Store, StoreError};
 
 /// Keeps everything in memory; durable for as long as it lives. Deterministic: no clock, no chance, no
 /// order but that of keys and commits.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
     last: Seq,
-    documents: BTreeMap<DocKey, Vec<(Seq, Chunk)>>,
+    documents: BTreeMap<DocKey, Vec<Kept>>,
     rows: BTreeMap<(u8, Vec<u8>), Vec<u8>>,
+    /// Counts chunks over all commits: the order within one commit.
+    chunks: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Kept {
+    seq: Seq,
+    at: u64,
+    chunk: Chunk,
 }
 
 impl Memory {
@@ -27,7 +33,7 @@ impl Memory {
     fn knows(&self, doc: &DocKey, hash: &ChunkHash) -> bool {
         self.documents
             .get(doc)
-            .is_some_and(|chunks| chunks.iter().any(|(_, chunk)| chunk.hash == *hash))
+            .is_some_and(|chunks| chunks.iter().any(|kept| kept.chunk.hash == *hash))
     }
 
     fn apply(&mut self, seq: Seq, op: &Op) {
@@ -45,7 +51,7 @@ impl Memory {
                 snapshot,
             } => {
                 if let Some(chunks) = self.documents.get_mut(doc) {
-                    chunks.retain(|(_, chunk)| !covered.contains(&chunk.hash));
+                    chunks.retain(|kept| !covered.contains(&kept.chunk.hash));
                 }
                 self.put_chunk(seq, doc, snapshot);
             }
@@ -57,10 +63,12 @@ impl Memory {
 
     fn put_chunk(&mut self, seq: Seq, doc: &DocKey, chunk: &Chunk) {
         if !self.knows(doc, &chunk.hash) {
-            self.documents
-                .entry(*doc)
-                .or_default()
-                .push((seq, chunk.clone()));
+            self.documents.entry(*doc).or_default().push(Kept {
+                seq,
+                at: self.chunks,
+                chunk: chunk.clone(),
+            });
+            self.chunks += 1;
         }
     }
 }
@@ -88,41 +96,28 @@ impl Store for Memory {
             .get(doc)
             .into_iter()
             .flatten()
-            .map(|(_, chunk)| chunk.clone())
+            .map(|kept| kept.chunk.clone())
             .collect();
         chunks.sort_by_key(|chunk| chunk.kind != ChunkKind::Snapshot);
         Ok(chunks)
     }
 
     fn since(&self, cursor: Seq, limit: usize) -> Result<Page, StoreError> {
-        let mut found: Vec<(Seq, DocKey, &Chunk)> = self
+        let mut found: Vec<(&DocKey, &Kept)> = self
             .documents
             .iter()
-            .flat_map(|(doc, chunks)| chunks.iter().map(|(seq, chunk)| (*seq, *doc, chunk)))
-            .filter(|(seq, ..)| *seq > cursor)
+            .flat_map(|(doc, chunks)| chunks.iter().map(move |kept| (doc, kept)))
+            .filter(|(_, kept)| kept.seq > cursor)
             .collect();
-        found.sort_by_key(|(seq, ..)| *seq);
-        let mut page = Page {
-            entries: Vec::new(),
-            next: cursor.max(self.last),
-            complete: true,
-        };
-        let mut bytes = 0;
-        for (seq, doc, chunk) in found {
-            let full =
-                page.entries.len() >= limit.clamp(1, PAGE_CHUNKS_MAX) || bytes >= PAGE_BYTES_MAX;
-            if let Some(last) = page.entries.last().filter(|last| full && last.seq != seq) {
-                page.next = last.seq;
-                page.complete = false;
-                break;
+        found.sort_by_key(|(_, kept)| kept.at);
+        let mut page = Page::begin(cursor);
+        for (doc, Kept { seq, chunk, .. }) in found {
+            if page.ends_before(*seq, limit) {
+                return Ok(page);
             }
-            bytes += chunk.bytes.len();
-            page.entries.push(Entry {
-                seq,
-                doc,
-                chunk: chunk.clone(),
-            });
+            page.push(*seq, *doc, chunk.clone());
         }
+        page.finish(self.last);
         Ok(page)
     }
 
