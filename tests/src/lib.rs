@@ -9,12 +9,14 @@
     reason = "this crate is tests: a helper that cannot go on must fail the test"
 )]
 
+mod hand;
 mod node;
 mod program;
 mod samod_client;
 mod wait;
 mod wire;
 
+pub use hand::{HandSocket, Value, frame, sync_frame, text_of};
 pub use node::RunningNode;
 pub use program::{Done, program, run, run_with};
 pub use samod_client::SamodClient;
