@@ -76,7 +76,8 @@ fn weigh(body: &[u8], budget: &mut Budget) -> Result<DocumentShape, GateError> {
     let change_columns = change_layout.take(&mut reader, budget)?;
     let op_columns = op_layout.take(&mut reader, budget)?;
     let inflated_bytes = (before - budget.inflated_bytes()) as u64;
-    let rows_max = (body.len() as u64)
+    let bytes = (body.len() as u64).saturating_add(inflated_bytes);
+    let rows_max = bytes
         .saturating_mul(ROWS_PER_BYTE)
         .saturating_add(ROWS_PER_DOCUMENT_FREE);
     let changes = weigh_changes(&change_columns, actors, rows_max)?;

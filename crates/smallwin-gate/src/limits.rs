@@ -87,8 +87,9 @@ pub const CHANGES_PER_DOCUMENT_MAX: u64 = 1 << 19;
 /// letters can be saved in 249 bytes.
 pub const ROWS_PER_DOCUMENT_FREE: u64 = 65_536;
 
-/// Rows for each byte on the wire. A typed text has about two.
-pub const ROWS_PER_BYTE: u64 = 16;
+/// Rows for each byte after inflating. A letter takes a byte of its own, a typed
+/// text has about two rows for each.
+pub const ROWS_PER_BYTE: u64 = 4;
 
 /// Bytes that one chunk may inflate to.
 pub const INFLATED_BYTES_MAX: usize = 16 * 1024 * 1024;

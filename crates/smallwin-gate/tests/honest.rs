@@ -1,0 +1,176 @@
+//! Honest traffic is never refused.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test may panic"
+)]
+
+mod support;
+
+use automerge::sync::{State, SyncDoc};
+use automerge::transaction::{CommitOptions, Transactable};
+use automerge::{AutoCommit, ObjType, ROOT};
+use smallwin_gate::{
+    Budget, ChangeIndex, ChunkKind, Rules, check_document_chunk, check_document_chunk_within,
+    check_sync_message, raw_change, read_change, read_change_within,
+};
+use support::{World, actor};
+
+/// Each change of random histories passes raw and deflated, with the facts that
+/// Automerge reads in it, and is admitted in causal order (rules G1, G3).
+#[test]
+fn histories_pass_g1() {
+    let mut changes_seen = 0;
+    for seed in 0..12 {
+        let mut world = World::new(seed, 4);
+        world.run(120);
+        let mut index = ChangeIndex::new();
+        for mut change in world.peers[0].get_changes(&[]) {
+            let deflated = change.bytes().into_owned();
+            let raw = change.raw_bytes();
+            let header =
+                read_change(raw).unwrap_or_else(|error| panic!("seed {seed}: {error}: {change:?}"));
+            assert_eq!(header.hash, change.hash().0);
+            assert_eq!(header.actor, change.actor_id().to_bytes());
+            assert_eq!(
+                (header.seq, header.start_op),
+                (change.seq(), change.start_op().get())
+            );
+            assert_eq!(
+                (header.op_count, header.max_op()),
+                (change.len() as u64, change.max_op())
+            );
+            assert_eq!(header.deps.len(), change.deps().len());
+            assert_eq!((header.time, header.extra_len), (change.timestamp(), 0));
+            assert_eq!(read_change(&deflated).unwrap().hash, header.hash);
+            assert_eq!(raw_change(&deflated).unwrap(), raw);
+            index
+                .admit(&header, &Rules::default())
+                .unwrap_or_else(|refused| panic!("seed {seed}: {refused}"));
+            assert_eq!(index.last_seq(&header.actor), header.seq);
+            changes_seen += 1;
+        }
+        assert_documents_pass(&mut world.peers[0]);
+    }
+    assert!(
+        changes_seen > 700,
+        "{changes_seen} changes are too few to say anything"
+    );
+}
+
+fn assert_documents_pass(doc: &mut AutoCommit) {
+    for bytes in [doc.save(), doc.save_nocompress()] {
+        let shape = check_document_chunk(&bytes).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(shape.changes, doc.get_changes(&[]).len() as u64);
+        assert_eq!(shape.heads.len(), doc.get_heads().len());
+    }
+}
+
+/// Whole conversations pass, also the first one of an empty peer, whose answer
+/// is a document chunk (rule G1).
+#[test]
+fn conversations_pass_g1() {
+    let mut documents_seen = 0;
+    for seed in 0..12 {
+        let mut world = World::new(seed, 3);
+        world.run(60);
+        let mut full = world.peers[0].clone();
+        documents_seen += converse(&mut full, &mut AutoCommit::new());
+        documents_seen += converse(&mut full, &mut world.peers[1].clone());
+        documents_seen += converse(&mut world.peers[1].clone(), &mut world.peers[2].clone());
+        // Both know each other's state, and one more change goes across.
+        let (mut left, mut right) = (full.clone(), full.clone().with_actor(actor(99)));
+        right.put(ROOT, "late", seed as i64).unwrap();
+        documents_seen += converse(&mut left, &mut right);
+    }
+    assert!(documents_seen > 0, "no conversation sent a document chunk");
+}
+
+/// Lets two peers sync through the gate; gives how many document chunks went across.
+fn converse(left: &mut AutoCommit, right: &mut AutoCommit) -> usize {
+    let (mut left_state, mut right_state) = (State::new(), State::new());
+    let mut documents = 0;
+    for _ in 0..20 {
+        let to_right = left.sync().generate_sync_message(&mut left_state);
+        let to_left = right.sync().generate_sync_message(&mut right_state);
+        if to_right.is_none() && to_left.is_none() {
+            assert_eq!(left.get_heads(), right.get_heads());
+            return documents;
+        }
+        if let Some(message) = to_right {
+            documents += pass(&message.clone().encode());
+            right
+                .sync()
+                .receive_sync_message(&mut right_state, message)
+                .unwrap();
+        }
+        if let Some(message) = to_left {
+            documents += pass(&message.clone().encode());
+            left.sync()
+                .receive_sync_message(&mut left_state, message)
+                .unwrap();
+        }
+    }
+    panic!("no end to the conversation");
+}
+
+fn pass(bytes: &[u8]) -> usize {
+    let shape = check_sync_message(bytes).unwrap_or_else(|error| panic!("{error}"));
+    let decoded = automerge::sync::Message::decode(bytes).unwrap();
+    let hashes =
+        |found: &[automerge::ChangeHash]| found.iter().map(|hash| hash.0).collect::<Vec<_>>();
+    assert_eq!(
+        (shape.heads, shape.need),
+        (hashes(&decoded.heads), hashes(&decoded.need))
+    );
+    assert_eq!(shape.have.is_some(), decoded.have.len() == 1);
+    let mut budget = Budget::frame();
+    let mut documents = 0;
+    for chunk in shape.chunks {
+        let chunk_bytes = &bytes[chunk.range];
+        if chunk.kind == ChunkKind::Document {
+            check_document_chunk_within(chunk_bytes, &mut budget).unwrap();
+            documents += 1;
+        } else {
+            read_change_within(chunk_bytes, &mut budget).unwrap();
+        }
+    }
+    documents
+}
+
+/// A long text typed letter by letter, then deleted in one act: few bytes, many operations.
+#[test]
+fn a_long_text_passes() {
+    let mut doc = AutoCommit::new().with_actor(actor(1));
+    let text = doc.put_object(ROOT, "text", ObjType::Text).unwrap();
+    for at in 0..3_000 {
+        doc.splice_text(&text, at, 0, "a").unwrap();
+        doc.commit_with(CommitOptions::default().with_time(0));
+    }
+    doc.splice_text(&text, 3_000, 0, &"b".repeat(100_000))
+        .unwrap();
+    doc.commit_with(CommitOptions::default().with_time(0));
+    assert_documents_pass(&mut doc);
+    doc.splice_text(&text, 0, 103_000, "").unwrap();
+    doc.commit_with(CommitOptions::default().with_time(0));
+    assert_documents_pass(&mut doc);
+    let deletion = doc.get_last_local_change().unwrap();
+    assert!(deletion.raw_bytes().len() < 1_000);
+    assert_eq!(read_change(deletion.raw_bytes()).unwrap().op_count, 103_000);
+    let mut index = ChangeIndex::new();
+    for change in doc.get_changes(&[]) {
+        index
+            .admit(&read_change(change.raw_bytes()).unwrap(), &Rules::default())
+            .unwrap();
+    }
+}
+
+/// The empty answer of a stock server and an empty document pass.
+#[test]
+fn empty_documents_pass() {
+    let shape = check_document_chunk(&AutoCommit::new().save()).unwrap();
+    assert_eq!((shape.ops, shape.changes, shape.heads), (0, 0, Vec::new()));
+}

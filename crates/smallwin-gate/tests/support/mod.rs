@@ -1,0 +1,174 @@
+//! Random honest histories, made by Automerge itself.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    unreachable_pub,
+    reason = "a test may panic, and shares its helpers"
+)]
+#![allow(dead_code, reason = "each test file uses some of these")]
+
+use automerge::marks::{ExpandMark, Mark};
+use automerge::transaction::{CommitOptions, Transactable};
+use automerge::{ActorId, AutoCommit, ObjId, ObjType, ROOT, ReadDoc, ScalarValue};
+use rand::seq::IndexedRandom;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// Peers that start from one first change and edit, merge and reload at random.
+pub struct World {
+    pub rng: ChaCha8Rng,
+    pub peers: Vec<AutoCommit>,
+}
+
+impl World {
+    pub fn new(seed: u64, peers: u8) -> Self {
+        let mut first = AutoCommit::new().with_actor(actor(0));
+        let text = first.put_object(ROOT, "text", ObjType::Text).unwrap();
+        first.split_block(&text, 0).unwrap();
+        first.put_object(ROOT, "map", ObjType::Map).unwrap();
+        first.put_object(ROOT, "list", ObjType::List).unwrap();
+        first.put(ROOT, "counter", ScalarValue::counter(0)).unwrap();
+        first.commit_with(CommitOptions::default().with_time(0));
+        let peers = (1..=peers)
+            .map(|peer| first.fork().with_actor(actor(peer)))
+            .collect();
+        Self {
+            rng: ChaCha8Rng::seed_from_u64(seed),
+            peers,
+        }
+    }
+
+    /// Runs some rounds and merges everybody at the end.
+    pub fn run(&mut self, rounds: usize) {
+        for round in 0..rounds {
+            let peer = self.rng.random_range(0..self.peers.len());
+            match self.rng.random_range(0..12) {
+                0 => self.merge(peer),
+                1 if round % 7 == 0 => self.restart(peer, round),
+                2 => {
+                    self.peers[peer]
+                        .empty_change(CommitOptions::default().with_time(1_700_000_000));
+                }
+                3 => {
+                    edit(&mut self.rng, &mut self.peers[peer]);
+                    self.peers[peer].rollback();
+                }
+                _ => {
+                    for _ in 0..self.rng.random_range(1..5) {
+                        edit(&mut self.rng, &mut self.peers[peer]);
+                    }
+                    self.peers[peer].commit_with(
+                        CommitOptions::default()
+                            .with_time(1_700_000_000 + round as i64)
+                            .with_message("label"),
+                    );
+                }
+            }
+        }
+        for peer in 1..self.peers.len() {
+            let mut other = self.peers[peer].clone();
+            self.peers[0].merge(&mut other).unwrap();
+        }
+    }
+
+    fn merge(&mut self, peer: usize) {
+        let mut other = self.peers.choose(&mut self.rng).unwrap().clone();
+        self.peers[peer].merge(&mut other).unwrap();
+    }
+
+    /// Saves, loads, and goes on as a new actor (rule K2).
+    fn restart(&mut self, peer: usize, round: usize) {
+        let mut id = [0; 40];
+        id[0] = peer as u8 + 1;
+        id[32..].copy_from_slice(&(round as u64 + 1).to_be_bytes());
+        let bytes = self.peers[peer].save();
+        self.peers[peer] = AutoCommit::load(&bytes)
+            .unwrap()
+            .with_actor(ActorId::from(&id[..]));
+    }
+}
+
+/// An actor id of 40 bytes.
+pub fn actor(number: u8) -> ActorId {
+    let mut id = [0; 40];
+    id[0] = number;
+    ActorId::from(&id[..])
+}
+
+fn edit(rng: &mut ChaCha8Rng, doc: &mut AutoCommit) {
+    let object =
+        |doc: &AutoCommit, name: &str| -> ObjId { doc.get(ROOT, name).unwrap().unwrap().1 };
+    let (text, map, list) = (object(doc, "text"), object(doc, "map"), object(doc, "list"));
+    let length = doc.length(&text);
+    let at = rng.random_range(0..=length);
+    match rng.random_range(0..14) {
+        0..=3 => {
+            let words = [
+                "zorg ",
+                "é",
+                "👩‍⚕️",
+                "een langere zin over de eerste dagen thuis. ",
+                "a",
+            ];
+            let _ = doc.splice_text(&text, at, 0, words.choose(rng).unwrap());
+        }
+        4 => {
+            let count = rng.random_range(0..=(length - at).min(40));
+            let _ = doc.splice_text(&text, at, count as isize, "");
+        }
+        5 => {
+            let _ = doc.split_block(&text, at).map(|block| {
+                doc.put(&block, "type", "paragraph").unwrap();
+                doc.put_object(&block, "attrs", ObjType::Map).unwrap();
+                doc.put(&block, "isEmbed", false).unwrap();
+            });
+        }
+        6 => {
+            let end = rng.random_range(at..=length);
+            let name = ["strong", "em"].choose(rng).unwrap();
+            let _ = doc.mark(
+                &text,
+                Mark::new((*name).to_owned(), true, at, end),
+                ExpandMark::Both,
+            );
+        }
+        7 => {
+            let end = rng.random_range(at..=length);
+            let _ = doc.unmark(&text, "strong", at, end, ExpandMark::Both);
+        }
+        8 => {
+            let key = ["a", "b", "c"].choose(rng).unwrap();
+            let values: [ScalarValue; 7] = [
+                1_i64.into(),
+                u64::MAX.into(),
+                2.5.into(),
+                true.into(),
+                ScalarValue::Null,
+                ScalarValue::Timestamp(-5),
+                ScalarValue::Bytes(vec![0; 30]),
+            ];
+            doc.put(&map, *key, values.choose(rng).unwrap().clone())
+                .unwrap();
+        }
+        9 => {
+            let _ = doc.delete(&map, *["a", "b", "c"].choose(rng).unwrap());
+        }
+        10 => doc
+            .increment(ROOT, "counter", rng.random_range(-9..9))
+            .unwrap(),
+        11 => {
+            let place = rng.random_range(0..=doc.length(&list));
+            let item = doc.insert_object(&list, place, ObjType::Map).unwrap();
+            doc.put(&item, "name", "punt").unwrap();
+        }
+        12 if doc.length(&list) > 0 => doc
+            .delete(&list, rng.random_range(0..doc.length(&list)))
+            .unwrap(),
+        _ => {
+            let key = ["a", "d"].choose(rng).unwrap();
+            doc.put_object(&map, *key, ObjType::List).unwrap();
+        }
+    }
+}
