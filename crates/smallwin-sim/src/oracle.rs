@@ -1,0 +1,169 @@
+//! Remembers, outside the product, what was acknowledged, and holds the product to it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use smallwin_sync::DocKey;
+
+use crate::disk::Durable;
+use crate::network::SiteId;
+
+/// The hash of a change or the id of a record.
+pub(crate) type Hash = [u8; 32];
+
+/// A broken promise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Violation {
+    /// The rule that is broken (`docs/spec.md`) or the check that failed.
+    pub(crate) rule: &'static str,
+    /// What was seen.
+    pub(crate) what: String,
+}
+
+/// What each site acknowledged, and what nobody may ever take in.
+#[derive(Debug, Default)]
+pub(crate) struct Oracle {
+    /// Changes that exist by definition (rule F1) and need no disk.
+    constants: BTreeSet<Hash>,
+    acknowledged: BTreeMap<SiteId, Acknowledged>,
+    /// Changes made by those who may not, and who made them.
+    forged: BTreeMap<Hash, &'static str>,
+}
+
+#[derive(Debug, Default)]
+struct Acknowledged {
+    changes: BTreeMap<DocKey, BTreeSet<Hash>>,
+    records: BTreeSet<Hash>,
+}
+
+impl Oracle {
+    /// An oracle that knows the first changes.
+    pub(crate) fn new(constants: BTreeSet<Hash>) -> Oracle {
+        Oracle { constants, ..Oracle::default() }
+    }
+
+    /// A site said to somebody (its own user or a peer) that it has these changes.
+    pub(crate) fn told_changes(
+        &mut self,
+        site: SiteId,
+        document: DocKey,
+        hashes: impl IntoIterator<Item = Hash>,
+        durable: &Durable,
+    ) -> Result<(), Violation> {
+        let held = durable.changes.get(&document);
+        let told = self.acknowledged.entry(site).or_default().changes.entry(document).or_default();
+        for hash in hashes {
+            if self.constants.contains(&hash) || !told.insert(hash) {
+                continue;
+            }
+            if held.is_none_or(|held| !held.contains(&hash)) {
+                return Err(too_early("change", &hash));
+            }
+        }
+        Ok(())
+    }
+
+    /// A site said to somebody that it has these records.
+    pub(crate) fn told_records(
+        &mut self,
+        site: SiteId,
+        ids: impl IntoIterator<Item = Hash>,
+        durable: &Durable,
+    ) -> Result<(), Violation> {
+        let told = &mut self.acknowledged.entry(site).or_default().records;
+        for id in ids {
+            if told.insert(id) && !durable.records.contains(&id) {
+                return Err(too_early("record", &id));
+            }
+        }
+        Ok(())
+    }
+
+    /// Holds a disk to all that its site acknowledged.
+    pub(crate) fn check_disk(&self, site: SiteId, durable: &Durable) -> Result<(), Violation> {
+        let Some(told) = self.acknowledged.get(&site) else { return Ok(()) };
+        let nothing = BTreeSet::new();
+        for (document, hashes) in &told.changes {
+            let held = durable.changes.get(document).unwrap_or(&nothing);
+            if let Some(lost) = hashes.difference(held).next() {
+                return Err(lost_violation("change", lost));
+            }
+        }
+        match told.records.difference(&durable.records).next() {
+            Some(lost) => Err(lost_violation("record", lost)),
+            None => Ok(()),
+        }
+    }
+
+    /// All changes of a document that anybody acknowledged.
+    pub(crate) fn acknowledged(&self, document: &DocKey) -> BTreeSet<Hash> {
+        let of = |told: &Acknowledged| told.changes.get(document).cloned().unwrap_or_default();
+        self.acknowledged.values().flat_map(of).collect()
+    }
+
+    /// Somebody sends a change that may never be taken in.
+    pub(crate) fn forged(&mut self, hash: Hash, how: &'static str) {
+        self.forged.insert(hash, how);
+    }
+
+    /// How a change was forged, if it was.
+    pub(crate) fn how_forged(&self, hash: &Hash) -> Option<&'static str> {
+        self.forged.get(hash).copied()
+    }
+}
+
+impl Violation {
+    /// A violation in words.
+    pub(crate) fn new(rule: &'static str, what: impl Into<String>) -> Violation {
+        Violation { rule, what: what.into() }
+    }
+}
+
+/// The first four bytes in hex: enough to follow a change or record through a trace.
+pub(crate) fn short(hash: &[u8]) -> String {
+    hash.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn too_early(what: &str, hash: &Hash) -> Violation {
+    Violation::new("K1", format!("{what} {} was acknowledged before it was durable", short(hash)))
+}
+
+fn lost_violation(what: &str, hash: &Hash) -> Violation {
+    Violation::new("K1", format!("{what} {} was acknowledged and is lost", short(hash)))
+}
+
+#[cfg(test)]
+mod tests {
+    use smallwin_sync::Space;
+
+    use super::*;
+
+    const SITE: SiteId = SiteId(0);
+    const DOCUMENT: DocKey = DocKey { space: Space::Circles, id: [7; 16] };
+
+    fn durable(hashes: &[u8]) -> Durable {
+        let hashes: BTreeSet<Hash> = hashes.iter().map(|byte| [*byte; 32]).collect();
+        Durable { records: hashes.clone(), changes: BTreeMap::from([(DOCUMENT, hashes)]) }
+    }
+
+    #[test]
+    fn k1_what_is_told_must_be_durable_and_stay() {
+        let mut oracle = Oracle::new(BTreeSet::from([[9; 32]]));
+        let mut tell = |hash: u8, durable: &Durable| oracle.told_changes(SITE, DOCUMENT, [[hash; 32]], durable);
+        assert_eq!(tell(1, &durable(&[1])), Ok(()));
+        assert_eq!(tell(9, &durable(&[])), Ok(()), "first changes need no disk");
+        assert_eq!(tell(2, &durable(&[1])).unwrap_err().rule, "K1");
+        let mut oracle = Oracle::default();
+        assert_eq!(oracle.told_records(SITE, [[1; 32]], &durable(&[1])), Ok(()));
+        assert_eq!(oracle.check_disk(SITE, &durable(&[1, 2])), Ok(()));
+        assert_eq!(oracle.check_disk(SITE, &durable(&[2])).unwrap_err().rule, "K1");
+        assert!(oracle.told_records(SITE, [[3; 32]], &durable(&[1])).is_err());
+    }
+
+    #[test]
+    fn remembers_forgeries() {
+        let mut oracle = Oracle::default();
+        oracle.forged([1; 32], "unsigned");
+        assert_eq!(oracle.how_forged(&[1; 32]), Some("unsigned"));
+        assert_eq!(oracle.how_forged(&[2; 32]), None);
+    }
+}
