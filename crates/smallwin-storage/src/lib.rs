@@ -2,7 +2,7 @@
 //!
 //! One call, from end to end: the node fills a [`Batch`] and gives it to a [`Committer`]. Its thread
 //! drains all batches that wait, hands them to [`Store::commit`] as one, and only after that came back
-//! runs each submitter's completion (rule K1: kept before told). the journal store writes the group as one
+//! runs each submitter's completion (rule K1: kept before told). [`JournalStore`] writes the group as one
 //! checksummed record, calls `fdatasync` once, and notes in its index where the bytes lie.
 //!
 //! The crate knows keys and bytes and nothing else: no document, no circle, no person.
@@ -27,10 +27,15 @@ mod batch;
 mod chunk;
 mod committer;
 pub mod conformance;
+mod disk;
 mod error;
 mod faulty;
+mod index;
+mod journal;
+mod journal_store;
 mod key;
 pub mod limits;
+mod lock;
 mod memory;
 mod page;
 mod store;
@@ -38,9 +43,12 @@ mod store;
 pub use batch::{Batch, Op};
 pub use chunk::{Chunk, ChunkKind};
 pub use committer::{Committer, Done, Refused, Rows, SubmitError};
+pub use disk::{Disk, Fault};
 pub use error::{OpenError, StoreError};
 pub use faulty::Faulty;
+pub use journal_store::{JournalStore, Options};
 pub use key::{ChunkHash, DocKey, Seq};
+pub use lock::Lock;
 pub use memory::Memory;
 pub use page::{Entry, Page};
 pub use store::{Health, Store};

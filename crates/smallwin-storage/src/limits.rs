@@ -24,3 +24,36 @@ pub const GROUP_BYTES_MAX: usize = 4 << 20;
 
 /// Batches that are made durable together.
 pub const GROUP_BATCHES_MAX: usize = 1024;
+
+/// Bytes after which a journal segment is closed and the next one begun, which also writes a checkpoint:
+/// a crash costs the replay of one segment at most, about half a second.
+pub const SEGMENT_BYTES: u64 = 64 << 20;
+
+/// Bytes of one journal record's payload at most: a group, and the names that go with its bytes. A length
+/// field that says more is damage.
+pub const RECORD_BYTES_MAX: usize = 2 * BATCH_BYTES_MAX;
+
+/// Bytes of a row's value up to which it lies in the index as well; larger ones lie in the journal alone.
+/// Sixteen of them must stay well below 128 kB, from where on sled writes files that it never syncs.
+pub const ROW_INLINE_BYTES_MAX: usize = 4096;
+
+/// Extents in one row of the index; with 65 bytes each a full row stays below [`ROW_INLINE_BYTES_MAX`].
+pub const EXTENTS_PER_ROW: usize = 56;
+
+/// Bytes of the index that may wait in memory before a checkpoint moves them to sled.
+pub const OVERLAY_BYTES_MAX: usize = 32 << 20;
+
+/// What sled is asked to keep in its cache, in bytes. It takes this for a hint.
+pub const INDEX_CACHE_BYTES: u64 = 32 << 20;
+
+/// How long sled may take to open before the index is built anew. It has been seen to hang.
+pub const INDEX_OPEN_MS_MAX: u64 = 60_000;
+
+/// How long to wait for sled to close. On a full disk it never comes back.
+pub const INDEX_CLOSE_MS_MAX: u64 = 10_000;
+
+/// Rows that a scan fetches from the index at a time.
+pub const SCAN_ROWS: usize = 256;
+
+/// Journal segments that stay open for reading.
+pub const READERS_MAX: usize = 64;

@@ -3,7 +3,11 @@
 
 use proptest::prelude::*;
 use smallwin_storage::conformance::{self, Fixture, Step};
-use smallwin_storage::{Batch, Chunk, ChunkHash, ChunkKind, DocKey, Faulty, Memory, Op};
+use smallwin_storage::limits::SEGMENT_BYTES;
+use smallwin_storage::{
+    Batch, Chunk, ChunkHash, ChunkKind, DocKey, Faulty, JournalStore, Memory, Op, Options, Store,
+};
+use tempfile::TempDir;
 
 struct InMemory;
 
@@ -30,6 +34,69 @@ impl Fixture for OnAFaultyDisk {
     }
 }
 
+/// Small segments, so that short histories roll, seal and checkpoint.
+struct Journalled {
+    segment_bytes: u64,
+    ending: Ending,
+    dirs: Vec<TempDir>,
+}
+
+/// How a journal store is stopped before it is opened again.
+#[derive(Clone, Copy, Debug)]
+enum Ending {
+    /// Closed in good order.
+    Closed,
+    /// Dropped: the index lacks what came after the last checkpoint.
+    Dropped,
+    /// Dropped, and the index is gone.
+    WithoutIndex,
+}
+
+impl Journalled {
+    fn new(segment_bytes: u64, ending: Ending) -> Self {
+        Self {
+            segment_bytes,
+            ending,
+            dirs: Vec::new(),
+        }
+    }
+
+    fn open(&self) -> JournalStore {
+        let options = Options {
+            segment_bytes: self.segment_bytes,
+            ..Options::default()
+        };
+        JournalStore::open(self.dirs.last().unwrap().path(), options).unwrap()
+    }
+}
+
+impl Fixture for Journalled {
+    type Engine = JournalStore;
+    fn create(&mut self) -> JournalStore {
+        self.dirs.push(tempfile::tempdir().unwrap());
+        self.open()
+    }
+    fn reopen(&mut self, store: JournalStore) -> JournalStore {
+        match self.ending {
+            Ending::Closed => Box::new(store).close().unwrap(),
+            Ending::Dropped => drop(store),
+            Ending::WithoutIndex => {
+                drop(store);
+                std::fs::remove_dir_all(self.dirs.last().unwrap().path().join("index")).unwrap();
+            }
+        }
+        self.open()
+    }
+}
+
+#[test]
+fn journal_conforms() {
+    for ending in [Ending::Closed, Ending::Dropped, Ending::WithoutIndex] {
+        conformance::all(&mut Journalled::new(SEGMENT_BYTES, ending));
+        conformance::all(&mut Journalled::new(300, ending));
+    }
+}
+
 #[test]
 fn memory_conforms() {
     conformance::all(&mut InMemory);
@@ -51,6 +118,20 @@ proptest! {
     #[test]
     fn faulty_follows_the_model(steps in history()) {
         conformance::follows_model(&mut OnAFaultyDisk, &steps);
+    }
+}
+
+proptest! {
+    // Each case opens sled some times.
+    #![proptest_config(ProptestConfig { cases: 12, max_shrink_iters: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn journal_follows_the_model(
+        steps in history(),
+        segment_bytes in prop_oneof![Just(300), Just(5_000), Just(SEGMENT_BYTES)],
+        ending in prop::sample::select(vec![Ending::Closed, Ending::Dropped, Ending::WithoutIndex]),
+    ) {
+        conformance::follows_model(&mut Journalled::new(segment_bytes, ending), &steps);
     }
 }
 

@@ -1,0 +1,438 @@
+//! The index: where in the journal each document's chunks lie, and the small tables.
+//!
+//! It can always be made anew from the journal, and is whenever there is the least doubt. sled is written
+//! to at checkpoints only; what came since lies in an [`overlay::Overlay`] in memory, and comes back by
+//! replaying the journal. Around a checkpoint the file `CHECKPOINT` says that sled is being written to, so a
+//! crash in the middle of it leads to a rebuild and never to trust in a half-written index.
+//!
+//! Rows in sled: `1 ‖ document ‖ page (u32, big-endian)` → up to [`EXTENTS_PER_ROW`] extents, and
+//! `2 ‖ table ‖ key` → `0 ‖ value` or `1 ‖ place in the journal`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+use std::path::{Path, PathBuf};
+
+use crate::disk::Disk;
+use crate::journal::ops::{Reader, Stored, StoredChunk, StoredOp};
+use crate::journal::{Mark, Record};
+use crate::limits::{EXTENTS_PER_ROW, OVERLAY_BYTES_MAX, ROW_INLINE_BYTES_MAX};
+use crate::{ChunkHash, DocKey, StoreError};
+
+pub(crate) mod checkpoint;
+mod extent;
+mod overlay;
+mod sled_rows;
+
+pub(crate) use extent::{Extent, Place};
+pub(crate) use overlay::RowValue;
+
+use checkpoint::{Checkpoint, State};
+use overlay::{Extents, Overlay};
+use sled_rows::SledRows;
+
+const DOCUMENT: u8 = 1;
+const ROW: u8 = 2;
+
+pub(crate) struct Index {
+    /// The store's folder.
+    dir: PathBuf,
+    disk: Disk,
+    cache_bytes: u64,
+    rows: Option<SledRows>,
+    overlay: Overlay,
+    checkpoint: Checkpoint,
+}
+
+/// What can go wrong here.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    /// The engine failed in whatever way: the index is to be built anew.
+    Engine(String),
+    /// Something else failed.
+    Store(StoreError),
+}
+
+/// A part of a scan.
+pub(crate) struct RowPage {
+    pub(crate) rows: Vec<(Vec<u8>, RowValue)>,
+    /// Where to go on, unless this was the last part.
+    pub(crate) next: Option<Vec<u8>>,
+}
+
+impl Index {
+    /// An index without rows yet: call [`Index::resume`], and when that fails [`Index::begin_anew`].
+    pub(crate) fn new(dir: &Path, disk: Disk, cache_bytes: u64, checkpoint: Checkpoint) -> Self {
+        Self {
+            dir: dir.to_owned(),
+            disk,
+            cache_bytes,
+            rows: None,
+            overlay: Overlay::default(),
+            checkpoint,
+        }
+    }
+
+    /// Opens sled's rows when they are exactly those of the checkpoint.
+    pub(crate) fn resume(&mut self) -> Result<(), Trouble> {
+        if self.checkpoint.state == State::Moving {
+            return Err(Trouble::Engine(
+                "it was being written to when the program stopped".into(),
+            ));
+        }
+        let rows = SledRows::open(&self.path(), self.cache_bytes)?;
+        if rows.digest()? != self.checkpoint.digest {
+            return Err(Trouble::Engine(
+                "its rows are not those of the checkpoint".into(),
+            ));
+        }
+        self.rows = Some(rows);
+        Ok(())
+    }
+
+    /// Moves whatever sled has aside and begins with no rows. Replay the whole journal into it, then call
+    /// [`Index::rest`].
+    pub(crate) fn begin_anew(&mut self) -> Result<(), Trouble> {
+        self.move_on()?;
+        self.rows = None;
+        self.overlay = Overlay::default();
+        self.checkpoint.digest = checkpoint::Digest::default();
+        let aside = self.path_aside();
+        self.disk.remove(&aside)?;
+        if self.path().exists() {
+            self.disk.rename(&self.path(), &aside)?;
+        }
+        self.rows = Some(SledRows::open(&self.path(), self.cache_bytes)?);
+        Ok(())
+    }
+
+    /// From where on the journal is to be replayed.
+    pub(crate) fn mark(&self) -> Mark {
+        self.checkpoint.mark
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.overlay.bytes() >= OVERLAY_BYTES_MAX
+    }
+
+    /// Applies the operations of a record.
+    pub(crate) fn apply(&mut self, record: &Record<'_>, ops: &[Stored<'_>]) -> Result<(), Trouble> {
+        for Stored { op, .. } in ops {
+            match op {
+                StoredOp::Erased => {}
+                StoredOp::PutChunk { doc, chunk } => {
+                    self.extents_mut(doc)?;
+                    self.overlay.put_chunk(doc, extent(record, chunk));
+                }
+                StoredOp::Replace {
+                    doc,
+                    covered,
+                    snapshot,
+                } => {
+                    self.extents_mut(doc)?.drop_covered(covered);
+                    self.overlay.put_chunk(doc, extent(record, snapshot));
+                }
+                StoredOp::Purge { doc } => self.extents_mut(doc)?.drop_all(),
+                StoredOp::Delete { table, key } => self.overlay.set_row(*table, key, None),
+                StoredOp::Put {
+                    table,
+                    key,
+                    value,
+                    value_at,
+                } => {
+                    let value = if value.len() <= ROW_INLINE_BYTES_MAX {
+                        RowValue::Inline(value.to_vec())
+                    } else {
+                        RowValue::InJournal(Place::of(
+                            record.segment,
+                            record.at + *value_at as u64,
+                            value,
+                        ))
+                    };
+                    self.overlay.set_row(*table, key, Some(value));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a chunk is kept.
+    pub(crate) fn knows(&mut self, doc: &DocKey, hash: &ChunkHash) -> Result<bool, Trouble> {
+        Ok(self.extents_mut(doc)?.has(hash))
+    }
+
+    /// Where a document's chunks lie, in the order of their commits.
+    pub(crate) fn extents(&self, doc: &DocKey) -> Result<Vec<Extent>, Trouble> {
+        match self.overlay.documents.get(doc) {
+            Some(extents) => Ok(extents.list().to_vec()),
+            None => Ok(self.stored_extents(doc)?.0),
+        }
+    }
+
+    /// All documents with a chunk, ascending.
+    pub(crate) fn documents(&self) -> Result<BTreeSet<DocKey>, Trouble> {
+        let mut documents = BTreeSet::new();
+        let mut bad = false;
+        self.rows()?.scan(&[DOCUMENT], None, usize::MAX, |key, _| {
+            match key.get(1..18).and_then(|doc| doc.try_into().ok()) {
+                Some(doc) => {
+                    documents.insert(DocKey::from_bytes(doc));
+                }
+                None => bad = true,
+            }
+        })?;
+        for (doc, extents) in &self.overlay.documents {
+            if extents.list().is_empty() {
+                documents.remove(doc)
+            } else {
+                documents.insert(*doc)
+            };
+        }
+        if bad { Err(bad_row()) } else { Ok(documents) }
+    }
+
+    pub(crate) fn row(&self, table: u8, key: &[u8]) -> Result<Option<RowValue>, Trouble> {
+        if let Some(value) = self.overlay.rows.get(&(table, key.to_vec())) {
+            return Ok(value.clone());
+        }
+        let stored = self.rows()?.get(&row_key(table, key))?;
+        stored
+            .map(|value| decode_row(&value).ok_or_else(bad_row))
+            .transpose()
+    }
+
+    /// About `limit` rows whose key starts with `prefix`, beyond `after`.
+    pub(crate) fn row_page(
+        &self,
+        table: u8,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<RowPage, Trouble> {
+        let mut rows = BTreeMap::new();
+        let mut stored = 0;
+        let stored_after = after.map(|key| row_key(table, key));
+        self.rows()?.scan(
+            &row_key(table, prefix),
+            stored_after.as_deref(),
+            limit,
+            |key, value| {
+                stored += 1;
+                rows.insert(key.get(2..).unwrap_or_default().to_vec(), decode_row(value));
+            },
+        )?;
+        let next = rows
+            .last_key_value()
+            .map(|(key, _)| key.clone())
+            .filter(|_| stored == limit);
+        let from = match after {
+            Some(after) => Bound::Excluded((table, after.to_vec())),
+            None => Bound::Included((table, prefix.to_vec())),
+        };
+        let newer = self
+            .overlay
+            .rows
+            .range((from, Bound::Unbounded))
+            .take_while(|((of, key), _)| {
+                *of == table
+                    && key.starts_with(prefix)
+                    && next.as_ref().is_none_or(|next| key <= next)
+            });
+        for ((_, key), value) in newer {
+            match value {
+                Some(value) => rows.insert(key.clone(), Some(value.clone())),
+                None => rows.remove(key),
+            };
+        }
+        let rows = rows
+            .into_iter()
+            .map(|(key, value)| Some((key, value?)))
+            .collect::<Option<_>>();
+        Ok(RowPage {
+            rows: rows.ok_or_else(bad_row)?,
+            next,
+        })
+    }
+
+    /// Moves the overlay into sled, makes sled durable, and says so in the checkpoint: from now on the
+    /// journal is replayed from `mark` only.
+    pub(crate) fn rest(&mut self, mark: Mark) -> Result<(), Trouble> {
+        self.move_on()?;
+        self.spill()?;
+        self.rows()?.sync()?;
+        let rested = Checkpoint {
+            state: State::AtRest,
+            mark,
+            ..self.checkpoint
+        };
+        rested.write(&self.dir, &self.disk)?;
+        self.checkpoint = rested;
+        Ok(self.disk.remove(&self.path_aside())?)
+    }
+
+    /// Moves the overlay into sled. Only between [`Index::begin_anew`] and [`Index::rest`].
+    pub(crate) fn spill(&mut self) -> Result<(), Trouble> {
+        let Overlay {
+            documents, rows, ..
+        } = std::mem::take(&mut self.overlay);
+        for (doc, extents) in documents {
+            self.spill_extents(&doc, &extents)?;
+        }
+        for ((table, key), value) in rows {
+            self.set_stored(&row_key(table, &key), value.as_ref().map(encode_row))?;
+        }
+        Ok(())
+    }
+
+    /// Says that sled is being written to, before it is.
+    fn move_on(&mut self) -> Result<(), StoreError> {
+        if self.checkpoint.state == State::AtRest {
+            let moving = Checkpoint {
+                state: State::Moving,
+                ..self.checkpoint
+            };
+            moving.write(&self.dir, &self.disk)?;
+            self.checkpoint = moving;
+        }
+        Ok(())
+    }
+
+    fn spill_extents(&mut self, doc: &DocKey, extents: &Extents) -> Result<(), Trouble> {
+        let Some(changed_from) = extents.changed_from else {
+            return Ok(());
+        };
+        let pages: Vec<&[Extent]> = extents.list().chunks(EXTENTS_PER_ROW).collect();
+        let changed = changed_from / EXTENTS_PER_ROW;
+        for (page, list) in pages.iter().enumerate().skip(changed) {
+            let mut value = Vec::new();
+            list.iter().for_each(|extent| extent.encode(&mut value));
+            self.set_stored(&page_key(doc, page), Some(value))?;
+        }
+        for page in pages.len()..extents.stored_rows {
+            self.set_stored(&page_key(doc, page), None)?;
+        }
+        Ok(())
+    }
+
+    fn set_stored(&mut self, key: &[u8], value: Option<Vec<u8>>) -> Result<(), Trouble> {
+        let mut digest = self.checkpoint.digest;
+        let old = match value {
+            Some(value) => {
+                digest.add(key, &value);
+                self.rows()?.insert(key, value)?
+            }
+            None => self.rows()?.remove(key)?,
+        };
+        if let Some(old) = old {
+            digest.remove(key, &old);
+        }
+        self.checkpoint.digest = digest;
+        Ok(())
+    }
+
+    fn extents_mut(&mut self, doc: &DocKey) -> Result<&mut Extents, Trouble> {
+        if !self.overlay.documents.contains_key(doc) {
+            let (list, rows) = self.stored_extents(doc)?;
+            self.overlay.load(*doc, Extents::stored(list, rows));
+        }
+        Ok(self.overlay.documents.entry(*doc).or_default())
+    }
+
+    /// A document's extents in sled, and in how many rows.
+    fn stored_extents(&self, doc: &DocKey) -> Result<(Vec<Extent>, usize), Trouble> {
+        let mut list = Vec::new();
+        let (mut rows, mut bad) = (0, false);
+        self.rows()?
+            .scan(&document_key(doc), None, usize::MAX, |key, value| {
+                bad |= key != page_key(doc, rows);
+                rows += 1;
+                let mut reader = Reader {
+                    bytes: value,
+                    at: 0,
+                };
+                while reader.at < value.len() && !bad {
+                    match Extent::decode(&mut reader) {
+                        Some(extent) => list.push(extent),
+                        None => bad = true,
+                    }
+                }
+            })?;
+        if bad {
+            Err(bad_row())
+        } else {
+            Ok((list, rows))
+        }
+    }
+
+    fn rows(&self) -> Result<&SledRows, Trouble> {
+        self.rows
+            .as_ref()
+            .ok_or_else(|| Trouble::Engine("it is not open".into()))
+    }
+
+    fn path(&self) -> PathBuf {
+        self.dir.join("index")
+    }
+
+    fn path_aside(&self) -> PathBuf {
+        self.dir.join("index.aside")
+    }
+}
+
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+fn extent(record: &Record<'_>, chunk: &StoredChunk<'_>) -> Extent {
+    let place = Place::of(record.segment, record.at + chunk.at as u64, chunk.bytes);
+    Extent {
+        hash: chunk.hash,
+        kind: chunk.kind,
+        epoch: chunk.epoch,
+        place,
+    }
+}
+
+fn document_key(doc: &DocKey) -> Vec<u8> {
+    [&[DOCUMENT][..], doc.as_bytes()].concat()
+}
+
+fn page_key(doc: &DocKey, page: usize) -> Vec<u8> {
+    let page = u32::try_from(page).unwrap_or(u32::MAX);
+    [&[DOCUMENT][..], doc.as_bytes(), &page.to_be_bytes()].concat()
+}
+
+fn row_key(table: u8, key: &[u8]) -> Vec<u8> {
+    [&[ROW, table][..], key].concat()
+}
+
+fn encode_row(value: &RowValue) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    match value {
+        RowValue::Inline(value) => {
+            bytes.push(0);
+            bytes.extend_from_slice(value);
+        }
+        RowValue::InJournal(place) => {
+            bytes.push(1);
+            place.encode(&mut bytes);
+        }
+    }
+    bytes
+}
+
+fn decode_row(bytes: &[u8]) -> Option<RowValue> {
+    match bytes.split_first()? {
+        (0, value) => Some(RowValue::Inline(value.to_vec())),
+        (1, place) => Some(RowValue::InJournal(Place::decode(&mut Reader {
+            bytes: place,
+            at: 0,
+        })?)),
+        _ => None,
+    }
+}
+
+fn bad_row() -> Trouble {
+    Trouble::Engine("a row cannot be read".into())
+}

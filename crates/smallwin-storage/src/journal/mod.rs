@@ -1,0 +1,333 @@
+//! The journal: an append-only row of segment files that is the truth about all that is kept.
+//!
+//! `00000001.seg`, `00000002.seg`, … each begin with a [`segment::Header`] and hold records, one per
+//! commit, numbered without gaps. A full segment is closed with a seal. So a segment that lost its end
+//! shows it, and only the last segment can end in a torn record: what a crash interrupted, which nobody was
+//! told about, and which is cut. Anything else that is not a sound record is damage.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{Seek, SeekFrom};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::disk::{self, Disk};
+use crate::limits::READERS_MAX;
+use crate::{Op, Seq, StoreError};
+
+mod erase;
+pub(crate) mod frame;
+mod open;
+pub(crate) mod ops;
+mod segment;
+
+pub(crate) use erase::Purges;
+
+use frame::{FRAME_BYTES, Framer};
+use segment::{End, HEADER_BYTES, Header};
+
+pub(crate) struct Journal {
+    dir: PathBuf,
+    disk: Disk,
+    segment_bytes: u64,
+    /// The first record's number of every segment.
+    segments: BTreeMap<u32, Seq>,
+    active: Active,
+    last: Seq,
+    /// What broke it; from then on it takes no writes.
+    broken: Option<String>,
+    readers: RefCell<BTreeMap<u32, File>>,
+}
+
+/// The segment that is written to, with its cursor at the end.
+struct Active {
+    number: u32,
+    path: PathBuf,
+    file: File,
+    framer: Framer,
+    bytes: u64,
+}
+
+/// A point in the journal up to which everything is certainly durable.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Mark {
+    pub(crate) seq: Seq,
+    pub(crate) segment: u32,
+    pub(crate) offset: u64,
+}
+
+/// A record, and where it lies.
+pub(crate) struct Record<'a> {
+    pub(crate) seq: Seq,
+    pub(crate) segment: u32,
+    pub(crate) payload: &'a [u8],
+    /// Where the payload begins in the segment file.
+    pub(crate) at: u64,
+}
+
+impl Journal {
+    /// Appends one record and makes it durable. Any failure breaks the journal: after a failed sync nobody
+    /// knows what the disk holds, and trying again would only seem to help.
+    pub(crate) fn append<'a>(
+        &mut self,
+        ops: impl Iterator<Item = &'a Op>,
+    ) -> Result<AppendedRecord, StoreError> {
+        self.writable()?;
+        let mut record = Framer::begin();
+        ops.for_each(|op| ops::encode(op, &mut record));
+        let result = self.append_record(&mut record);
+        self.breaking(result)?;
+        let at = self.active.bytes - (record.len() - FRAME_BYTES) as u64;
+        Ok(AppendedRecord {
+            record,
+            seq: self.last,
+            segment: self.active.number,
+            at,
+        })
+    }
+
+    fn append_record(&mut self, record: &mut [u8]) -> Result<(), StoreError> {
+        let seq = self.last.next();
+        self.active.framer.close(seq, record);
+        self.write(record)?;
+        self.last = seq;
+        Ok(())
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        let Active {
+            path,
+            file,
+            bytes: end,
+            ..
+        } = &mut self.active;
+        self.disk.write(file, path, bytes)?;
+        self.disk.sync_data(file, path)?;
+        *end += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Whether the active segment is full.
+    pub(crate) fn is_full(&self) -> bool {
+        self.active.bytes >= self.segment_bytes
+    }
+
+    /// Seals the active segment and begins the next; does nothing when it holds no record.
+    pub(crate) fn roll(&mut self) -> Result<(), StoreError> {
+        self.writable()?;
+        if self.active.bytes == HEADER_BYTES as u64 {
+            return Ok(());
+        }
+        let result = self.seal_and_begin();
+        self.breaking(result)
+    }
+
+    fn seal_and_begin(&mut self) -> Result<(), StoreError> {
+        let mut seal = Framer::begin();
+        self.active.framer.close(self.last, &mut seal);
+        self.write(&seal)?;
+        self.active = begin_segment(
+            &self.disk,
+            &self.dir,
+            self.active.number + 1,
+            self.last.next(),
+        )?;
+        self.segments.insert(self.active.number, self.last.next());
+        Ok(())
+    }
+
+    /// Everything before this is durable.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark {
+            seq: self.last,
+            segment: self.active.number,
+            offset: self.active.bytes,
+        }
+    }
+
+    pub(crate) fn last(&self) -> Seq {
+        self.last
+    }
+
+    /// Reads bytes of a segment; whoever asks checks them.
+    pub(crate) fn read(
+        &self,
+        segment: u32,
+        offset: u64,
+        len: usize,
+    ) -> Result<Vec<u8>, StoreError> {
+        let path = self.path_of(segment);
+        let mut readers = self.readers.borrow_mut();
+        if !readers.contains_key(&segment) {
+            let file = File::open(&path).map_err(StoreError::io("open", &path))?;
+            if readers.len() >= READERS_MAX {
+                readers.pop_first();
+            }
+            readers.insert(segment, file);
+        }
+        let Some(file) = readers.get(&segment) else {
+            return Ok(Vec::new());
+        };
+        disk::read_at(file, offset, len).map_err(|error| match error.kind() {
+            std::io::ErrorKind::UnexpectedEof => damaged(&path, offset, "the file ends too early"),
+            _ => StoreError::Io {
+                action: "read",
+                file: path,
+                source: Arc::new(error),
+            },
+        })
+    }
+
+    /// The operations of a record.
+    pub(crate) fn ops<'a>(&self, record: &Record<'a>) -> Result<Vec<ops::Stored<'a>>, StoreError> {
+        let unknown = || {
+            damaged(
+                &self.path_of(record.segment),
+                record.at,
+                "an operation is not known",
+            )
+        };
+        ops::decode(record.payload).ok_or_else(unknown)
+    }
+
+    pub(crate) fn path_of(&self, segment: u32) -> PathBuf {
+        segment::path(&self.dir, segment)
+    }
+
+    /// Visits all records after `after`, in order, until the visitor breaks. Every segment that is read is
+    /// checked from its start.
+    pub(crate) fn replay<E: From<StoreError>>(
+        &self,
+        after: Seq,
+        visit: &mut dyn FnMut(&Record<'_>) -> Result<ControlFlow<()>, E>,
+    ) -> Result<(), E> {
+        let from = self
+            .segments
+            .iter()
+            .rev()
+            .find(|(_, first)| **first <= after.next());
+        let from = from.map_or(1, |(number, _)| *number);
+        for (number, _) in self.segments.range(from..) {
+            let stopped = self.replay_segment(*number, after, visit)?;
+            if stopped.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn replay_segment<E: From<StoreError>>(
+        &self,
+        number: u32,
+        after: Seq,
+        visit: &mut dyn FnMut(&Record<'_>) -> Result<ControlFlow<()>, E>,
+    ) -> Result<ControlFlow<()>, E> {
+        let path = self.path_of(number);
+        let mut bytes = fs::read(&path).map_err(StoreError::io("read", &path))?;
+        let is_active = number == self.active.number;
+        if is_active {
+            // A write that failed may have left more, which was never kept.
+            bytes.truncate(usize::try_from(self.active.bytes).unwrap_or(usize::MAX));
+        }
+        let header =
+            Header::decode(&bytes).map_err(|_| damaged(&path, 0, "the header is not sound"))?;
+        let framer = Framer::new(&header.salt);
+        let walked = segment::walk(&bytes, header.first, &framer, |seq, payload, at| {
+            let record = Record {
+                seq,
+                segment: number,
+                payload,
+                at: at as u64,
+            };
+            if seq > after {
+                visit(&record)
+            } else {
+                Ok(ControlFlow::Continue(()))
+            }
+        })?;
+        match walked.how {
+            End::Stopped => Ok(ControlFlow::Break(())),
+            End::Sealed => Ok(ControlFlow::Continue(())),
+            End::Open if is_active => Ok(ControlFlow::Continue(())),
+            _ => Err(damaged(&path, walked.end as u64, "a record is not sound").into()),
+        }
+    }
+
+    /// Why it takes no writes, if so.
+    pub(crate) fn broken(&self) -> Option<&str> {
+        self.broken.as_deref()
+    }
+
+    fn writable(&self) -> Result<(), StoreError> {
+        match &self.broken {
+            Some(why) => Err(StoreError::ReadOnly { why: why.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    fn breaking<T>(&mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        if let Err(error) = &result {
+            self.broken = Some(error.to_string());
+        }
+        result
+    }
+}
+
+/// A record that was appended.
+pub(crate) struct AppendedRecord {
+    record: Vec<u8>,
+    seq: Seq,
+    segment: u32,
+    at: u64,
+}
+
+impl AppendedRecord {
+    pub(crate) fn as_record(&self) -> Record<'_> {
+        Record {
+            seq: self.seq,
+            segment: self.segment,
+            payload: self.record.get(FRAME_BYTES..).unwrap_or_default(),
+            at: self.at,
+        }
+    }
+}
+
+/// Makes a segment under another name first: one that bears its name has a sound header.
+fn begin_segment(disk: &Disk, dir: &Path, number: u32, first: Seq) -> Result<Active, StoreError> {
+    let path = segment::path(dir, number);
+    let new = path.with_extension("new");
+    let mut salt = [0; 24];
+    getrandom::fill(&mut salt)
+        .map_err(std::io::Error::from)
+        .map_err(StoreError::io("draw a random salt for", &path))?;
+    let header = Header {
+        number,
+        first,
+        salt,
+    }
+    .encode();
+    let mut file = disk.create(&new)?;
+    disk.write(&mut file, &new, &header)?;
+    disk.sync(&file, &new)?;
+    disk.rename(&new, &path)?;
+    disk.sync_dir(dir)?;
+    file.seek(SeekFrom::End(0))
+        .map_err(StoreError::io("read", &path))?;
+    Ok(Active {
+        number,
+        path,
+        file,
+        framer: Framer::new(&salt),
+        bytes: header.len() as u64,
+    })
+}
+
+fn damaged(file: &Path, offset: u64, what: &'static str) -> StoreError {
+    StoreError::Corrupted {
+        file: file.to_owned(),
+        offset,
+        what,
+    }
+}

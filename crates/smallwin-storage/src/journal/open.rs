@@ -1,0 +1,215 @@
+//! Opening the journal: find the segments, check their ends, cut what a crash left half written.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::fs::{self, File, OpenOptions};
+use std::io::{Seek, SeekFrom};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use super::frame::{FRAME_BYTES, Framer};
+use super::segment::{self, BadHeader, End, HEADER_BYTES, Header};
+use super::{Active, Journal, Mark, begin_segment, damaged};
+use crate::disk::{self, Disk};
+use crate::{OpenError, Seq, StoreError};
+
+impl Journal {
+    /// Opens the journal in `dir`, or begins one. `kept` is what the checkpoint knows to be durable: a
+    /// journal that ends before it has lost something.
+    pub(crate) fn open(
+        dir: &Path,
+        disk: Disk,
+        segment_bytes: u64,
+        kept: Mark,
+    ) -> Result<Self, OpenError> {
+        disk.create_dir(dir)?;
+        let numbers = list(dir, &disk)?;
+        let last_number = numbers.last().copied().unwrap_or(0);
+        let mut segments = BTreeMap::new();
+        let mut headers = BTreeMap::new();
+        for (number, expected) in numbers.iter().zip(1..) {
+            if *number != expected {
+                return Err(
+                    damaged(&segment::path(dir, expected), 0, "the segment is missing").into(),
+                );
+            }
+            let header = read_header(&segment::path(dir, *number), *number)?;
+            segments.insert(*number, header.first);
+            headers.insert(*number, header);
+        }
+        if kept.segment > last_number {
+            // What the last segment that is left holds, it holds; what came after it is gone.
+            let found = segments.last_key_value().map_or(0, |(_, first)| first.0);
+            return Err(OpenError::TailLost {
+                expected: kept.seq.0,
+                found,
+            });
+        }
+        check_seals(dir, &headers)?;
+        let (active, last) = match headers.get(&last_number) {
+            None => {
+                let active = begin_segment(&disk, dir, 1, Seq(1))?;
+                segments.insert(1, Seq(1));
+                (active, Seq::ZERO)
+            }
+            Some(header) => open_last(dir, &disk, header, kept)?,
+        };
+        segments.insert(
+            active.number,
+            segments.get(&active.number).copied().unwrap_or(last.next()),
+        );
+        Ok(Self {
+            dir: dir.to_owned(),
+            disk,
+            segment_bytes,
+            segments,
+            active,
+            last,
+            broken: None,
+            readers: RefCell::default(),
+        })
+    }
+}
+
+/// The numbers of all segments, ascending. Files that a crash left under their first name are removed.
+fn list(dir: &Path, disk: &Disk) -> Result<Vec<u32>, StoreError> {
+    let mut numbers = Vec::new();
+    for entry in fs::read_dir(dir).map_err(StoreError::io("list", dir))? {
+        let path = entry.map_err(StoreError::io("list", dir))?.path();
+        if path.extension().is_some_and(|extension| extension == "new") {
+            disk.remove(&path)?;
+        }
+        numbers.extend(
+            path.file_name()
+                .and_then(|name| segment::number(name.to_str()?)),
+        );
+    }
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
+fn read_header(path: &Path, number: u32) -> Result<Header, OpenError> {
+    let file = File::open(path).map_err(StoreError::io("open", path))?;
+    let bytes = disk::read_at(&file, 0, HEADER_BYTES)
+        .map_err(|_| damaged(path, 0, "the header is cut short"))?;
+    match Header::decode(&bytes) {
+        Ok(header) if header.number == number => Ok(header),
+        Ok(_) => Err(damaged(path, 0, "the header is that of another segment").into()),
+        Err(BadHeader::TooNew(version)) => Err(OpenError::TooNew {
+            file: path.to_owned(),
+            version,
+        }),
+        Err(BadHeader::Damaged) => Err(damaged(path, 0, "the header is not sound").into()),
+    }
+}
+
+/// Every segment but the last ends with its seal, and the next one goes on where it ended.
+fn check_seals(dir: &Path, headers: &BTreeMap<u32, Header>) -> Result<(), StoreError> {
+    for (header, next) in headers.values().zip(headers.values().skip(1)) {
+        let path = segment::path(dir, header.number);
+        let file = File::open(&path).map_err(StoreError::io("open", &path))?;
+        let bytes = file
+            .metadata()
+            .map_err(StoreError::io("read", &path))?
+            .len();
+        let at = bytes.saturating_sub(FRAME_BYTES as u64);
+        let seal = disk::read_at(&file, at, FRAME_BYTES)
+            .map_err(|_| damaged(&path, at, "the segment is cut short"))?;
+        let sound = Framer::new(&header.salt)
+            .read(&seal, 0)
+            .is_some_and(|seal| seal.payload.is_empty() && seal.seq.next() == next.first);
+        if !sound {
+            return Err(damaged(&path, at, "the segment does not end with its seal"));
+        }
+    }
+    Ok(())
+}
+
+/// Reads the last segment whole, cuts a torn end, and readies it for writing.
+fn open_last(
+    dir: &Path,
+    disk: &Disk,
+    header: &Header,
+    kept: Mark,
+) -> Result<(Active, Seq), OpenError> {
+    let path = segment::path(dir, header.number);
+    let bytes = fs::read(&path).map_err(StoreError::io("read", &path))?;
+    let framer = Framer::new(&header.salt);
+    let mut last_at = HEADER_BYTES;
+    let walked = segment::walk(&bytes, header.first, &framer, |_, _, at| {
+        last_at = at - FRAME_BYTES;
+        Ok::<_, Infallible>(ControlFlow::Continue(()))
+    });
+    let Ok(walked) = walked;
+    if walked.how == End::Damaged && framer.find(&bytes, walked.end).is_some() {
+        let what = "a record is not sound, but a later one is";
+        return Err(damaged(&path, walked.end as u64, what).into());
+    }
+    if walked.last < kept.seq {
+        let whole = kept.segment != header.number || bytes.len() as u64 >= kept.offset;
+        return Err(if whole && walked.how == End::Damaged {
+            damaged(
+                &path,
+                walked.end as u64,
+                "a record that was kept is not sound",
+            )
+            .into()
+        } else {
+            OpenError::TailLost {
+                expected: kept.seq.0,
+                found: walked.last.0,
+            }
+        });
+    }
+    if walked.how == End::Sealed {
+        // The crash came between the seal and the next segment.
+        return Ok((
+            begin_segment(disk, dir, header.number + 1, walked.last.next())?,
+            walked.last,
+        ));
+    }
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(&path)
+        .map_err(StoreError::io("open", &path))?;
+    if walked.last > kept.seq || walked.how == End::Damaged {
+        let last = bytes.get(last_at..walked.end).unwrap_or_default();
+        settle(disk, &mut file, &path, last, last_at)?;
+    }
+    let end = walked.end as u64;
+    file.seek(SeekFrom::Start(end))
+        .map_err(StoreError::io("read", &path))?;
+    Ok((
+        Active {
+            number: header.number,
+            path,
+            file,
+            framer,
+            bytes: end,
+        },
+        walked.last,
+    ))
+}
+
+/// Cuts what follows the last record, and writes that record once more. After a failed sync the system may
+/// hold it in memory and believe that it is on the disk; only bytes that are written again are synced.
+fn settle(
+    disk: &Disk,
+    file: &mut File,
+    path: &PathBuf,
+    last: &[u8],
+    at: usize,
+) -> Result<(), StoreError> {
+    let end = at + last.len();
+    let bytes = file.metadata().map_err(StoreError::io("read", path))?.len();
+    if bytes > end as u64 {
+        tracing::warn!(file = %path.display(), bytes = bytes - end as u64, "cut a half-written record");
+        disk.set_len(file, path, end as u64)?;
+    }
+    file.seek(SeekFrom::Start(at as u64))
+        .map_err(StoreError::io("read", path))?;
+    disk.write(file, path, last)?;
+    disk.sync(file, path)
+}

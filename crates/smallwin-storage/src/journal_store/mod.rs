@@ -1,0 +1,384 @@
+//! The embedded engine: the journal is the truth, sled the index.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use crate::disk::Disk;
+use crate::index::checkpoint::Checkpoint;
+use crate::index::{Extent, Index, Place, RowValue, Trouble};
+use crate::journal::ops::{Stored, StoredOp};
+use crate::journal::{Journal, Purges, Record};
+use crate::limits::{INDEX_CACHE_BYTES, SCAN_ROWS, SEGMENT_BYTES};
+use crate::{
+    Batch, Chunk, ChunkKind, DocKey, Health, Lock, OpenError, Page, Seq, Store, StoreError,
+};
+
+/// Keeps everything in a folder: `journal/` holds the bytes, `index/` is sled, `CHECKPOINT` says how far
+/// the index goes, `LOCK` keeps a second process out.
+///
+/// One commit is one record in the journal and one `fdatasync`. Losing or damaging the index costs time,
+/// never data. What cannot be explained by a crash is a typed error that names the file and the place.
+pub struct JournalStore {
+    // Dropped in this order: the lock last.
+    index: RefCell<Index>,
+    journal: Journal,
+    broken: Option<String>,
+    _lock: Lock,
+}
+
+/// How to open a [`JournalStore`].
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Bytes after which a journal segment is closed, see [`SEGMENT_BYTES`].
+    pub segment_bytes: u64,
+    /// What sled may keep in its cache, in bytes, see [`INDEX_CACHE_BYTES`].
+    pub index_cache_bytes: u64,
+    /// The file system; tests give one that fails.
+    pub disk: Disk,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            segment_bytes: SEGMENT_BYTES,
+            index_cache_bytes: INDEX_CACHE_BYTES,
+            disk: Disk::default(),
+        }
+    }
+}
+
+impl JournalStore {
+    /// Opens the store in `dir`, or begins one there. After a crash it replays what came after the last
+    /// checkpoint; when the index is not to be trusted, all.
+    ///
+    /// # Errors
+    /// [`OpenError`]; the journal is unchanged then.
+    pub fn open(dir: &Path, options: Options) -> Result<Self, OpenError> {
+        let Options {
+            segment_bytes,
+            index_cache_bytes,
+            disk,
+        } = options;
+        disk.create_dir(dir)?;
+        let lock = Lock::take(dir)?;
+        let checkpoint = Checkpoint::read(dir);
+        let journal = Journal::open(
+            &dir.join("journal"),
+            disk.clone(),
+            segment_bytes,
+            checkpoint.mark,
+        )?;
+        let mut index = Index::new(dir, disk, index_cache_bytes, checkpoint);
+        let mut purges = Purges::new();
+        let mark = index.mark();
+        let resumed = index
+            .resume()
+            .and_then(|()| replay(&journal, &mut index, mark.seq, &mut purges));
+        match resumed {
+            Ok(()) => {}
+            Err(Trouble::Store(error)) => return Err(error.into()),
+            Err(Trouble::Engine(why)) => rebuild(&journal, &mut index, &mut purges, &why)?,
+        }
+        let mut store = Self {
+            index: RefCell::new(index),
+            journal,
+            broken: None,
+            _lock: lock,
+        };
+        store.carry_out(&purges)?;
+        Ok(store)
+    }
+
+    /// Erases what the purges took, then writes a checkpoint: every purge before it is carried out, so only
+    /// those after it are to be looked at when the store is opened.
+    fn carry_out(&mut self, purges: &Purges) -> Result<(), StoreError> {
+        if purges.is_empty() {
+            return Ok(());
+        }
+        self.journal.roll()?;
+        self.journal.erase(purges)?;
+        self.rest()
+    }
+
+    /// Writes a checkpoint.
+    fn rest(&self) -> Result<(), StoreError> {
+        let mark = self.journal.mark();
+        // A rebuild ends with a checkpoint, so there is nothing left to do after one.
+        self.healed_by_rebuild(|index| index.rest(mark))
+    }
+
+    /// Runs on the index; when its engine fails, builds it anew and runs once more.
+    fn healed<T>(
+        &self,
+        mut run: impl FnMut(&mut Index) -> Result<T, Trouble>,
+    ) -> Result<T, StoreError> {
+        let mut index = self.index.borrow_mut();
+        match run(&mut index) {
+            Ok(value) => Ok(value),
+            Err(Trouble::Store(error)) => Err(error),
+            Err(Trouble::Engine(why)) => {
+                rebuild(&self.journal, &mut index, &mut Purges::new(), &why)?;
+                run(&mut index).map_err(StoreError::from)
+            }
+        }
+    }
+
+    /// As [`Self::healed`], for what a rebuild does by itself.
+    fn healed_by_rebuild(
+        &self,
+        run: impl FnOnce(&mut Index) -> Result<(), Trouble>,
+    ) -> Result<(), StoreError> {
+        let mut index = self.index.borrow_mut();
+        match run(&mut index) {
+            Ok(()) => Ok(()),
+            Err(Trouble::Store(error)) => Err(error),
+            Err(Trouble::Engine(why)) => {
+                rebuild(&self.journal, &mut index, &mut Purges::new(), &why)
+            }
+        }
+    }
+
+    fn commit_news(&mut self, news: &[&crate::Op]) -> Result<Seq, StoreError> {
+        if self.journal.is_full() {
+            self.journal.roll()?;
+            self.rest()?;
+        }
+        let appended = self.journal.append(news.iter().copied())?;
+        let record = appended.as_record();
+        let ops = self.journal.ops(&record)?;
+        self.healed_by_rebuild(|index| index.apply(&record, &ops))?;
+        let mut purges = Purges::new();
+        note_purges(&record, &ops, &mut purges);
+        self.carry_out(&purges)?;
+        if self.index.borrow().is_full() {
+            self.rest()?;
+        }
+        Ok(self.journal.last())
+    }
+
+    fn read(&self, place: &Place) -> Result<Vec<u8>, StoreError> {
+        let bytes = self
+            .journal
+            .read(place.segment, place.offset.into(), place.len as usize)?;
+        place.verified(&self.journal.path_of(place.segment), bytes)
+    }
+
+    fn value(&self, value: RowValue) -> Result<Vec<u8>, StoreError> {
+        match value {
+            RowValue::Inline(bytes) => Ok(bytes),
+            RowValue::InJournal(place) => self.read(&place),
+        }
+    }
+
+    /// Whether the index names a document's chunk at this very place.
+    fn lives(
+        &self,
+        known: &mut BTreeMap<DocKey, BTreeMap<(u32, u32), Extent>>,
+        doc: &DocKey,
+        at: (u32, u64),
+    ) -> Result<Option<Extent>, StoreError> {
+        if !known.contains_key(doc) {
+            let extents = self.healed(|index| index.extents(doc))?;
+            let by_place = extents
+                .into_iter()
+                .map(|extent| ((extent.place.segment, extent.place.offset), extent));
+            known.insert(*doc, by_place.collect());
+        }
+        let place = u32::try_from(at.1).ok().map(|offset| (at.0, offset));
+        Ok(known
+            .get(doc)
+            .zip(place)
+            .and_then(|(extents, place)| extents.get(&place))
+            .copied())
+    }
+
+    fn writable(&self) -> Result<(), StoreError> {
+        match self.health() {
+            Health::Writable => Ok(()),
+            Health::ReadOnly { why } => Err(StoreError::ReadOnly { why }),
+        }
+    }
+}
+
+impl Store for JournalStore {
+    fn commit(&mut self, batch: &Batch) -> Result<Seq, StoreError> {
+        batch.check_size()?;
+        self.writable()?;
+        let news = batch.news(|doc, hash| self.healed(|index| index.knows(doc, hash)))?;
+        if news.is_empty() {
+            return Ok(self.journal.last());
+        }
+        let committed = self.commit_news(&news);
+        if let Err(error) = &committed {
+            self.broken.get_or_insert(error.to_string());
+        }
+        committed
+    }
+
+    fn last(&self) -> Seq {
+        self.journal.last()
+    }
+
+    fn load(&self, doc: &DocKey) -> Result<Vec<Chunk>, StoreError> {
+        let mut extents = self.healed(|index| index.extents(doc))?;
+        extents.sort_by_key(|extent| extent.kind != ChunkKind::Snapshot);
+        extents
+            .iter()
+            .map(|extent| Ok(extent.chunk(self.read(&extent.place)?)))
+            .collect()
+    }
+
+    fn since(&self, cursor: Seq, limit: usize) -> Result<Page, StoreError> {
+        let mut page = Page::begin(cursor);
+        let mut known = BTreeMap::new();
+        let mut full = false;
+        self.journal.replay(cursor, &mut |record: &Record<'_>| {
+            for Stored { op, .. } in self.journal.ops(record)? {
+                let (StoredOp::PutChunk { doc, chunk }
+                | StoredOp::Replace {
+                    doc,
+                    snapshot: chunk,
+                    ..
+                }) = op
+                else {
+                    continue;
+                };
+                let at = (record.segment, record.at + chunk.at as u64);
+                let Some(extent) = self.lives(&mut known, &doc, at)? else {
+                    continue;
+                };
+                if page.ends_before(record.seq, limit) {
+                    full = true;
+                    return Ok(ControlFlow::Break(()));
+                }
+                page.push(record.seq, doc, extent.chunk(chunk.bytes.to_vec()));
+            }
+            Ok::<_, StoreError>(ControlFlow::Continue(()))
+        })?;
+        if !full {
+            page.finish(self.last());
+        }
+        Ok(page)
+    }
+
+    fn documents(&self) -> Result<Vec<DocKey>, StoreError> {
+        self.healed(|index| {
+            index
+                .documents()
+                .map(BTreeSet::into_iter)
+                .map(Iterator::collect)
+        })
+    }
+
+    fn get(&self, table: u8, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let value = self.healed(|index| index.row(table, key))?;
+        value.map(|value| self.value(value)).transpose()
+    }
+
+    fn scan(
+        &self,
+        table: u8,
+        prefix: &[u8],
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let page =
+                self.healed(|index| index.row_page(table, prefix, after.as_deref(), SCAN_ROWS))?;
+            for (key, value) in page.rows {
+                if visit(&key, &self.value(value)?).is_break() {
+                    return Ok(());
+                }
+            }
+            after = page.next;
+            if after.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    fn health(&self) -> Health {
+        match self.broken.as_deref().or(self.journal.broken()) {
+            Some(why) => Health::ReadOnly { why: why.into() },
+            None => Health::Writable,
+        }
+    }
+
+    fn close(self: Box<Self>) -> Result<(), StoreError> {
+        let rested = self.index.borrow().mark() == self.journal.mark();
+        if rested || self.writable().is_err() {
+            Ok(())
+        } else {
+            self.rest()
+        }
+    }
+}
+
+impl fmt::Debug for JournalStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JournalStore")
+            .field("last", &self.last())
+            .field("health", &self.health())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Applies the journal's records after `after` to the index, and notes the purges among them.
+fn replay(
+    journal: &Journal,
+    index: &mut Index,
+    after: Seq,
+    purges: &mut Purges,
+) -> Result<(), Trouble> {
+    journal.replay(after, &mut |record: &Record<'_>| {
+        let ops = journal.ops(record)?;
+        index.apply(record, &ops)?;
+        note_purges(record, &ops, purges);
+        Ok(ControlFlow::Continue(()))
+    })
+}
+
+/// Builds the index anew from the whole journal, and ends with a checkpoint.
+fn rebuild(
+    journal: &Journal,
+    index: &mut Index,
+    purges: &mut Purges,
+    why: &str,
+) -> Result<(), StoreError> {
+    if journal.last() > Seq::ZERO {
+        tracing::warn!(why, "building the index anew from the journal");
+    }
+    purges.clear();
+    index.begin_anew()?;
+    journal.replay(Seq::ZERO, &mut |record: &Record<'_>| {
+        let ops = journal.ops(record)?;
+        index.apply(record, &ops)?;
+        note_purges(record, &ops, purges);
+        if index.is_full() {
+            index.spill()?;
+        }
+        Ok::<_, Trouble>(ControlFlow::Continue(()))
+    })?;
+    index.rest(journal.mark())?;
+    Ok(())
+}
+
+fn note_purges(record: &Record<'_>, ops: &[Stored<'_>], purges: &mut Purges) {
+    for (at, Stored { op, .. }) in ops.iter().enumerate() {
+        if let StoredOp::Purge { doc } = op {
+            purges.insert(*doc, (record.seq, at));
+        }
+    }
+}
+
+impl From<Trouble> for StoreError {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Engine(why) => Self::Index { why },
+            Trouble::Store(error) => error,
+        }
+    }
+}
