@@ -1,0 +1,817 @@
+//! Golden vectors, shared with the TypeScript twin: the same bytes, ids, verdicts and states.
+//!
+//! A run compares; only `SMALLWIN_BLESS=1` writes. A difference means that two versions of the program
+//! would not understand one another, so blessing is for a new vector, never for a changed one.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "a test may panic"
+)]
+
+mod support;
+
+use std::path::PathBuf;
+
+use curve25519_dalek::constants::{ED25519_BASEPOINT_TABLE, EIGHT_TORSION};
+use curve25519_dalek::edwards::EdwardsPoint;
+use curve25519_dalek::scalar::Scalar;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha512};
+use smallwin_circle::{
+    Action, Body, Card, CardFields, CircleId, DeviceKey, DocumentRef, Frontier, Hint, InviteLink,
+    Kind, Log, Payload, Purpose, Record, Refusal, Side, Signature, SigningKey, SnapshotFile, State,
+    Verdict, channel_message, channel_transcript, circle_message, circle_tag, join_message,
+    link_message, may, verify,
+};
+use support::*;
+
+/// Compares `value` with the committed vector of this name, or writes it when blessed.
+fn golden(name: &str, value: &Value) {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors");
+    let path = folder.join(format!("circle-{name}.json"));
+    let text = serde_json::to_string_pretty(value).unwrap() + "\n";
+    if std::env::var_os("SMALLWIN_BLESS").is_some() {
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(&path, &text).unwrap();
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        kept == text,
+        "{} is not what this version writes; for a new vector, run once with SMALLWIN_BLESS=1",
+        path.display()
+    );
+}
+
+fn b64u(bytes: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn keys() {
+    let seeds = |n: u8| (key(n).to_seed(), sealing(n).to_seed());
+    let keys: Vec<Value> = (0..DEVICES as u8)
+        .map(|n| {
+            let (seed, sealing_seed) = seeds(n);
+            json!({"seed": b64u(&seed), "public": key(n).public(),
+                   "sealingSeed": b64u(&sealing_seed), "sealing": sealing(n).public()})
+        })
+        .collect();
+    let invites: Vec<Value> = (1..4)
+        .map(|n| json!({"secret": b64u(&secret(n)), "public": invite_key(n).public()}))
+        .collect();
+    let signatures: Vec<Value> = signatures()
+        .into_iter()
+        .map(|(why, key, message, signature)| {
+            let valid = verify(&key, &message, &signature);
+            json!({"why": why, "key": key, "message": b64u(&message), "signature": signature, "valid": valid})
+        })
+        .collect();
+    golden(
+        "keys",
+        &json!({"keys": keys, "invites": invites, "refused": refused_keys(), "signatures": signatures}),
+    );
+}
+
+fn refused_keys() -> Vec<Value> {
+    let small = EIGHT_TORSION
+        .iter()
+        .map(|point| ("small order", point.compress().to_bytes()));
+    let spelled_twice = (0xed..=0xff_u8).map(|low| {
+        let mut bytes = [0xff; 32];
+        (bytes[0], bytes[31]) = (low, 0x7f);
+        ("not canonical, or no point", bytes)
+    });
+    let negative_zero = |low: u8, fill: u8, high: u8| {
+        let mut bytes = [fill; 32];
+        (bytes[0], bytes[31]) = (low, high);
+        ("zero with a sign", bytes)
+    };
+    let mut no_point = [0; 32];
+    no_point[0] = 2;
+    let all = small.chain(spelled_twice).chain([
+        negative_zero(1, 0, 0x80),
+        negative_zero(0xec, 0xff, 0xff),
+        ("no point", no_point),
+    ]);
+    all.map(|(why, bytes)| {
+        assert!(DeviceKey::from_bytes(bytes).is_err(), "{why} {bytes:?}");
+        json!({"why": why, "bytes": b64u(&bytes)})
+    })
+    .collect()
+}
+
+/// Signatures about which verifiers are known to disagree, with what strict verification says.
+fn signatures() -> Vec<(&'static str, DeviceKey, Vec<u8>, Signature)> {
+    let (signer, message) = (key(1), b"a message".to_vec());
+    let good = signer.sign(&message);
+    let mut wrong_message = message.clone();
+    wrong_message.push(b'!');
+    let plain = [
+        ("honest", signer.public(), message.clone(), good),
+        ("another message", signer.public(), wrong_message, good),
+        ("another key", key(2).public(), message.clone(), good),
+        (
+            "s is not reduced",
+            signer.public(),
+            message.clone(),
+            unreduced(&good),
+        ),
+    ];
+    let torsion = EIGHT_TORSION[1];
+    let nonce = Scalar::from(77_u64);
+    let base = |scalar: &Scalar| scalar * ED25519_BASEPOINT_TABLE;
+    let honest_key = base(&secret_scalar(&signer));
+    let mixed_key = honest_key + torsion;
+    let craft = |key: EdwardsPoint, r: EdwardsPoint, message: &[u8]| {
+        sign_with(&signer, key, r, nonce, message)
+    };
+    // With a mixed key, a message counts only when the torsion cancels: one in eight.
+    let mixed = |want: bool| {
+        (0..200_u32)
+            .map(|n| n.to_be_bytes().to_vec())
+            .map(|message| {
+                (
+                    "a key of mixed order",
+                    device(mixed_key),
+                    message.clone(),
+                    craft(mixed_key, base(&nonce), &message),
+                )
+            })
+            .find(|(_, key, message, signature)| verify(key, message, signature) == want)
+            .unwrap()
+    };
+    let zero_nonce = sign_with(
+        &signer,
+        honest_key,
+        EdwardsPoint::default(),
+        Scalar::ZERO,
+        &message,
+    );
+    let crafted = [
+        (
+            "r is of small order",
+            signer.public(),
+            message.clone(),
+            zero_nonce,
+        ),
+        (
+            "r is of mixed order",
+            signer.public(),
+            message.clone(),
+            craft(honest_key, base(&nonce) + torsion, &message),
+        ),
+        (
+            "crafted as an honest signer would",
+            signer.public(),
+            message.clone(),
+            craft(honest_key, base(&nonce), &message),
+        ),
+        mixed(true),
+        mixed(false),
+    ];
+    plain.into_iter().chain(crafted).collect()
+}
+
+fn device(point: EdwardsPoint) -> DeviceKey {
+    DeviceKey::from_bytes(point.compress().to_bytes()).unwrap()
+}
+
+fn secret_scalar(key: &SigningKey) -> Scalar {
+    let hash = Sha512::digest(key.to_seed());
+    let clamped = curve25519_dalek::scalar::clamp_integer(hash[..32].try_into().unwrap());
+    Scalar::from_bytes_mod_order(clamped)
+}
+
+/// `r ‖ nonce + H(r ‖ key ‖ message)·secret`, whatever `r` and `key` are.
+fn sign_with(
+    signer: &SigningKey,
+    key: EdwardsPoint,
+    r: EdwardsPoint,
+    nonce: Scalar,
+    message: &[u8],
+) -> Signature {
+    let r = r.compress().to_bytes();
+    let hash = Sha512::new()
+        .chain_update(r)
+        .chain_update(key.compress().to_bytes())
+        .chain_update(message)
+        .finalize();
+    let k = Scalar::from_bytes_mod_order_wide(&hash.into());
+    let s = nonce + k * secret_scalar(signer);
+    let mut bytes = [0; 64];
+    bytes[..32].copy_from_slice(&r);
+    bytes[32..].copy_from_slice(s.as_bytes());
+    Signature::from_bytes(bytes)
+}
+
+/// The same signature with the group order added to `s`.
+fn unreduced(signature: &Signature) -> Signature {
+    let order = [
+        0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde,
+        0x14, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10_u8,
+    ];
+    let mut bytes = *signature.as_bytes();
+    let mut carry = 0_u16;
+    for (byte, add) in bytes[32..].iter_mut().zip(order) {
+        carry += u16::from(*byte) + u16::from(add);
+        *byte = carry as u8;
+        carry >>= 8;
+    }
+    Signature::from_bytes(bytes)
+}
+
+#[test]
+fn documents() {
+    let documents = [
+        DocumentRef::case(),
+        DocumentRef::step(),
+        DocumentRef::check_in(1),
+        DocumentRef::check_in(12),
+        DocumentRef::draft(&person(1)),
+        DocumentRef::voice_of(2, &person(1)),
+        DocumentRef::report("gesprek-één"),
+    ];
+    let circles = [CircleId::from_bytes([0; 32]), small_circle().circle()];
+    let rows: Vec<Value> = circles
+        .iter()
+        .flat_map(|circle| documents.iter().map(move |document| (circle, document)))
+        .map(|(circle, document)| {
+            let id = document.id(circle);
+            json!({"circle": circle, "kind": document.kind, "key": document.key, "id": id, "bytes": b64u(id.as_bytes()),
+                   "zone": document.kind.zone(), "revision": document.revision(), "person": document.person(),
+                   "announced": document.is_announced()})
+        })
+        .collect();
+    let zero = DocumentRef::case().id(&circles[0]).to_string();
+    let refused = [
+        "",
+        "1111",
+        "0OIl",
+        &zero[1..],
+        &format!("{zero}1"),
+        &zero.to_lowercase(),
+    ];
+    assert!(
+        refused
+            .iter()
+            .all(|text| text.parse::<smallwin_circle::DocumentId>().is_err())
+    );
+    golden(
+        "documents",
+        &json!({"documents": rows, "refusedIds": refused}),
+    );
+}
+
+#[test]
+fn messages() {
+    let circle = small_circle().circle();
+    let (dialer, listener) = (key(0).public(), key(1).public());
+    let channel = "node.example:8443";
+    let transcript = channel_transcript(&dialer, &listener, &[1; 32], &[2; 32], channel);
+    let both = |message: &dyn Fn(Side) -> Vec<u8>| {
+        [Side::Dialer, Side::Listener].map(|side| b64u(&message(side)))
+    };
+    golden(
+        "messages",
+        &json!({
+            "circle": circle,
+            "dialer": dialer,
+            "listener": listener,
+            "dialerNonce": b64u(&[1; 32]),
+            "listenerNonce": b64u(&[2; 32]),
+            "channel": channel,
+            "transcript": b64u(&transcript),
+            "channelMessages": both(&|side| channel_message(side, &transcript)),
+            "tag": b64u(&circle_tag(&transcript, &circle)),
+            "circleMessages": both(&|side| circle_message(&circle, side, &transcript)),
+            "sealing": sealing(1).public(),
+            "joinMessage": b64u(&join_message(&circle, &listener, &sealing(1).public())),
+            "linkMessage": b64u(&link_message(&dialer, &listener)),
+        }),
+    );
+}
+
+#[test]
+fn frontiers() {
+    let circle = small_circle().circle();
+    let document = DocumentRef::case().id(&circle);
+    let rows: Vec<Value> = [(1_u8, 1_u64), (2, 258), (3, u64::MAX)]
+        .into_iter()
+        .map(|(n, seq)| {
+            let mut actor = [n; 40];
+            actor[..32].copy_from_slice(key(n).public().as_bytes());
+            let frontier =
+                Frontier::sign(&circle, &document, actor, seq, [n; 32], &key(n)).unwrap();
+            assert!(frontier.verify(&circle, &document).is_ok());
+            json!({"device": key(n).public(), "actor": b64u(&actor), "seq": seq.to_string(),
+                   "hash": b64u(&frontier.hash), "bytes": b64u(&frontier.encode())})
+        })
+        .collect();
+    golden(
+        "frontiers",
+        &json!({"circle": circle, "document": document, "frontiers": rows}),
+    );
+}
+
+#[test]
+fn cards() {
+    let circle = small_circle().circle();
+    let make = |name: &str, organisation: Option<&str>, perspective: Option<&str>, rev: u64| {
+        let (organisation, perspective) = (
+            organisation.map(str::to_owned),
+            perspective.map(str::to_owned),
+        );
+        let (author, name) = (key(1).public(), name.to_owned());
+        let fields = CardFields {
+            author,
+            circle,
+            name,
+            organisation,
+            perspective,
+            person: person(1),
+            rev,
+        };
+        Card::sign(&fields, &key(1)).unwrap()
+    };
+    let cards = [
+        make("Anna", None, None, 0),
+        make("Anna de Vries", Some("Wijkteam Oost"), Some("ervaring"), 1),
+        make("Änna \"B.\"", Some(""), None, 1),
+    ];
+    let newer = |card: &Card| {
+        cards
+            .iter()
+            .map(|other| card.newer_than(other))
+            .collect::<Vec<_>>()
+    };
+    let rows: Vec<Value> = cards
+        .iter()
+        .map(|card| {
+            let fields = card.fields();
+            json!({"text": text(card.bytes()), "author": fields.author, "circle": circle, "name": fields.name,
+                   "organisation": fields.organisation, "perspective": fields.perspective, "person": fields.person,
+                   "rev": fields.rev, "newerThan": newer(card)})
+        })
+        .collect();
+    golden("cards", &json!({"cards": rows}));
+}
+
+#[test]
+fn links() {
+    let circle = small_circle().circle();
+    let link = |origin: &str, hints: Vec<Hint>| InviteLink {
+        origin: origin.to_owned(),
+        circle,
+        secret: secret(5),
+        hints,
+    };
+    let hint = |url: &str, n: Option<u8>| Hint {
+        url: url.to_owned(),
+        node_key: n.map(|n| key(n).public()),
+    };
+    let links = [
+        link("http://127.0.0.1:7777", Vec::new()),
+        link(
+            "https://node.example",
+            vec![hint("wss://node.example:8443", Some(4))],
+        ),
+        link(
+            "https://[2001:db8::1]:8443",
+            vec![
+                hint("ws://[::1]:9000", None),
+                hint("wss://b.example", Some(5)),
+            ],
+        ),
+    ];
+    let rows: Vec<Value> = links
+        .iter()
+        .map(|link| {
+            let hints: Vec<Value> = link.hints.iter().map(|hint| json!({"url": hint.url, "nodeKey": hint.node_key})).collect();
+            json!({"text": link.to_string(), "origin": link.origin, "circle": circle, "secret": b64u(&link.secret),
+                   "hints": hints, "inviteKey": link.invite_key().public()})
+        })
+        .collect();
+    let good = links[1].to_string();
+    let refused = [
+        "https://node.example".to_owned(),
+        good[..60].to_owned(),
+        good[..85].to_owned(),
+        good.replace("https", "ftp"),
+        good.replace("wss", "http"),
+        good.replace("%3A", "%3"),
+        good.replace("~", "~A"),
+        good.replace("node.example/", "node.example/a/"),
+        format!("{good}{}", ",wss%3A%2F%2Fa".repeat(8)),
+    ];
+    for text in &refused {
+        assert!(text.parse::<InviteLink>().is_err(), "{text}");
+    }
+    golden("links", &json!({"links": rows, "refused": refused}));
+}
+
+#[test]
+fn records() {
+    let mut log = small_circle();
+    say(&mut log, 1, link(1, 4));
+    say(
+        &mut log,
+        0,
+        Body::Grant {
+            person: person(3),
+            role: smallwin_circle::Role::Owner,
+        },
+    );
+    say(
+        &mut log,
+        2,
+        Body::Doc {
+            document: DocumentRef::report("één"),
+        },
+    );
+    say(&mut log, 3, share(3));
+    let manifest = manifest(&log, 0, "stap", None);
+    let signature = manifest.sign(Purpose::Snapshot, &key(0));
+    let snapshot = say(
+        &mut log,
+        0,
+        Body::Snapshot {
+            manifest: manifest.hash(),
+            signature,
+            prev: None,
+        },
+    );
+    let signature = manifest.sign(Purpose::Cosign, &key(1));
+    say(
+        &mut log,
+        1,
+        Body::Cosign {
+            snapshot,
+            signature,
+        },
+    );
+    let value = json!({"é": [1, -2, null, {"": "\u{1}\u{7f}\u{2028}\u{1f600}\"\\/"}], "a": true, "\u{10000}": 0, "\u{e000}": 9_007_199_254_740_991_u64});
+    say(
+        &mut log,
+        3,
+        Body::Statement {
+            about: "commit".to_owned(),
+            value,
+        },
+    );
+    say(
+        &mut log,
+        3,
+        Body::Unknown(json!({"kind": "retire", "reason": "x"})),
+    );
+    say(
+        &mut log,
+        0,
+        Body::Unknown(json!({"kind": "invite", "role": "relay", "zones": ["core"]})),
+    );
+    let invite = log.state().invites().next().unwrap().record;
+    let open = open_join(&log, 6, invite, 1);
+    let rows: Vec<Value> = log
+        .records()
+        .chain([&open])
+        .map(|record| {
+            json!({"text": text(record.bytes()), "id": record.id(), "author": record.payload().author,
+                   "kind": record.payload().body.kind(), "seq": record.payload().seq, "open": record.is_open_join(),
+                   "accepter": record.accepter()})
+        })
+        .collect();
+    golden(
+        "records",
+        &json!({"records": rows, "refused": refused_records(&small_circle())}),
+    );
+}
+
+/// Bytes that are nearly records. Both languages must refuse all of them.
+fn refused_records(log: &Log) -> Vec<Value> {
+    let statement = payload(
+        log,
+        1,
+        Body::Statement {
+            about: "a".to_owned(),
+            value: json!(1),
+        },
+    );
+    let good = Record::sign(&statement, &key(1)).unwrap();
+    let good_text = text(good.bytes()).to_owned();
+    let signed =
+        |edit: &dyn Fn(&str) -> String| sign_text(&edit(text(&statement.to_bytes())), &key(1));
+    let replaced = |from: &'static str, to: &'static str| {
+        signed(&move |payload| {
+            assert!(payload.contains(from), "{from} is not in {payload}");
+            payload.replace(from, to)
+        })
+    };
+    let value = r#""value":1"#;
+    let rows = [
+        ("white space around", format!("{good_text} ")),
+        ("white space inside", good_text.replace("\":", "\": ")),
+        (
+            "an unknown field outside",
+            good_text.replacen('{', r#"{"a":1,"#, 1),
+        ),
+        (
+            "no signature",
+            json!({"payload": b64u(&statement.to_bytes()), "signatures": []}).to_string(),
+        ),
+        ("another version", replaced(r#""v":1"#, r#""v":2"#)),
+        ("an unknown field", replaced(r#""v":1"#, r#""v":1,"w":1"#)),
+        ("a field twice", replaced(value, r#""value":1,"value":1"#)),
+        (
+            "fields out of order",
+            replaced(
+                r#""about":"a","kind":"statement""#,
+                r#""kind":"statement","about":"a""#,
+            ),
+        ),
+        (
+            "white space in the payload",
+            replaced(value, r#""value": 1"#),
+        ),
+        ("a fraction", replaced(value, r#""value":1.5"#)),
+        (
+            "a number spelled otherwise",
+            replaced(value, r#""value":1e0"#),
+        ),
+        ("a number with a point", replaced(value, r#""value":1.0"#)),
+        ("minus zero", replaced(value, r#""value":-0"#)),
+        (
+            "a large number",
+            replaced(value, r#""value":9007199254740992"#),
+        ),
+        ("a larger number", replaced(value, r#""value":1e21"#)),
+        ("a very large number", replaced(value, r#""value":1e999"#)),
+        ("half a character", replaced(value, r#""value":"\ud800""#)),
+        ("a needless escape", replaced(value, r#""value":"\u0061""#)),
+        ("an escaped slash", replaced(value, r#""value":"\/""#)),
+        (
+            "deep nesting",
+            replaced(value, r#""value":[[[[[[[[[1]]]]]]]]]"#),
+        ),
+        (
+            "a null for an absent field",
+            replaced(value, r#""value":1,"x":null"#),
+        ),
+        (
+            "an empty subject",
+            replaced(r#""about":"a""#, r#""about":"""#),
+        ),
+        ("no kind", replaced(r#","kind":"statement""#, "")),
+        (
+            "a kind that is no text",
+            replaced(r#""kind":"statement""#, r#""kind":1"#),
+        ),
+        (
+            "fields of another kind",
+            replaced(r#""kind":"statement""#, r#""kind":"grant""#),
+        ),
+        (
+            "a moment of another form",
+            replaced(r#"Z","deps""#, r#"+00:00","deps""#),
+        ),
+        ("a negative number", replaced(r#""seq":1"#, r#""seq":-1"#)),
+        ("a number as text", replaced(r#""seq":1"#, r#""seq":"1""#)),
+        (
+            "the first without a predecessor",
+            replaced(r#""seq":1"#, r#""seq":0"#),
+        ),
+        (
+            "bytes after the payload",
+            signed(&|payload| format!("{payload}\n")),
+        ),
+        (
+            "a mark before the payload",
+            signed(&|payload| format!("\u{feff}{payload}")),
+        ),
+        (
+            "another's signature",
+            sign_text(text(&statement.to_bytes()), &key(2)),
+        ),
+        ("two signatures on a statement", {
+            let mut file: Value = serde_json::from_str(&good_text).unwrap();
+            let twice = file["signatures"][0].clone();
+            file["signatures"].as_array_mut().unwrap().push(twice);
+            file.to_string()
+        }),
+        (
+            "a header with another field",
+            good_text.replace(
+                &protected(&key(1)),
+                &b64u(
+                    format!(
+                        r#"{{"alg":"EdDSA","b64":true,"kid":"{}"}}"#,
+                        key(1).public()
+                    )
+                    .as_bytes(),
+                ),
+            ),
+        ),
+        (
+            "another algorithm",
+            good_text.replace(
+                &protected(&key(1)),
+                &b64u(format!(r#"{{"alg":"none","kid":"{}"}}"#, key(1).public()).as_bytes()),
+            ),
+        ),
+        (
+            "too long",
+            sign_text(
+                text(
+                    &payload(
+                        log,
+                        1,
+                        Body::Statement {
+                            about: "a".to_owned(),
+                            value: "x".repeat(4_000).into(),
+                        },
+                    )
+                    .to_bytes(),
+                ),
+                &key(1),
+            ),
+        ),
+    ];
+    rows.iter()
+        .map(|(why, bytes)| {
+            assert!(Record::parse(bytes.as_bytes()).is_err(), "{why}");
+            json!({"why": why, "text": bytes})
+        })
+        .collect()
+}
+
+fn protected(key: &SigningKey) -> String {
+    b64u(format!(r#"{{"alg":"EdDSA","kid":"{}"}}"#, key.public()).as_bytes())
+}
+
+/// A record over any text, signed as a program of ours would.
+fn sign_text(payload: &str, key: &SigningKey) -> String {
+    let (payload, protected) = (b64u(payload.as_bytes()), protected(key));
+    let signature = key.sign(format!("{protected}.{payload}").as_bytes());
+    format!(
+        r#"{{"payload":"{payload}","signatures":[{{"protected":"{protected}","signature":"{signature}"}}]}}"#
+    )
+}
+
+#[test]
+fn c1_histories() {
+    let rows: Vec<Value> = (0..24)
+        .map(|seed| {
+            let mut made = steps(seed, 55);
+            made.splice(0..0, [(0, 5, 0, 1), (0, 5, 0, 0), (1, 19, 0, 1), (1, 7, 0, 0), (0, 0, 1, 1), (2, 19, 0, 1), (2, 7, 0, 0), (0, 19, 0, 1)]);
+            let world = World::run(seed as u8, &made);
+            let (genesis, rest) = world.records.split_first().unwrap();
+            let log = log_of(genesis, rest);
+            let records: Vec<&str> = world.records.iter().map(|record| text(record.bytes())).collect();
+            let verdicts: Vec<Value> = world.records.iter().map(|record| json!([record.id(), verdict(&log, record)])).collect();
+            let view = &world.logs[1];
+            json!({"records": records, "heads": log.heads(), "verdicts": verdicts, "state": state(log.state()),
+                   "view": {"heads": view.heads(), "missing": log.missing_for(&view.heads()).len(), "state": state(view.state())}})
+        })
+        .collect();
+    golden("histories", &json!({"histories": rows}));
+}
+
+fn verdict(log: &Log, record: &Record) -> String {
+    match log.verdict(&record.id()) {
+        Verdict::Valid => "valid".to_owned(),
+        Verdict::Contested => "contested".to_owned(),
+        Verdict::Void(reason) => format!("void: {reason}"),
+    }
+}
+
+/// A state in JSON, with what every device may do with every document.
+fn state(state: &State) -> Value {
+    let members: Vec<Value> = state
+        .members()
+        .map(|member| json!([member.person, member.role, member.devices, member.contested]))
+        .collect();
+    let invites: Vec<Value> = state
+        .invites()
+        .map(|invite| json!([invite.record, invite.role, invite.used_by]))
+        .collect();
+    let shares: Vec<Value> = state
+        .shares()
+        .iter()
+        .map(|share| json!([share.record, share.target.key]))
+        .collect();
+    let snapshots: Vec<Value> = state
+        .snapshots()
+        .iter()
+        .map(|snapshot| json!([snapshot.record, snapshot.manifest, snapshot.cosigns]))
+        .collect();
+    let statements: Vec<Value> = state
+        .statements()
+        .iter()
+        .map(|statement| json!([statement.record, statement.about, statement.value]))
+        .collect();
+    let documents: Vec<Value> = state
+        .documents_by_id()
+        .map(|(id, document)| json!([id, document.kind, document.key]))
+        .collect();
+    let mut asked = state.documents();
+    asked.push(DocumentRef {
+        kind: Kind::Report,
+        key: "nowhere".to_owned(),
+    });
+    let answers = |device: &DeviceKey, action: Action| -> String {
+        asked
+            .iter()
+            .map(|document| letter(may(state, device, action, document)))
+            .collect()
+    };
+    let may: Vec<Value> = (0..DEVICES as u8)
+        .map(|n| key(n).public())
+        .map(|device| {
+            json!([
+                device,
+                answers(&device, Action::Read),
+                answers(&device, Action::Write)
+            ])
+        })
+        .collect();
+    json!({"members": members, "invites": invites, "shares": shares, "snapshots": snapshots,
+           "statements": statements, "documents": documents, "may": may})
+}
+
+fn letter(answer: Result<(), Refusal>) -> char {
+    match answer {
+        Ok(()) => 'y',
+        Err(Refusal::NotMember) => 'm',
+        Err(Refusal::NotWriter) => 'w',
+        Err(Refusal::NotReader) => 'r',
+        Err(Refusal::Shared) => 's',
+        Err(Refusal::UnknownDocument) => 'u',
+        Err(other) => unreachable!("{other}"),
+    }
+}
+
+#[test]
+fn snapshot() {
+    let mut log = small_circle();
+    let manifest = manifest(&log, 0, "De betekenisvolle stap", None);
+    let signature = manifest.sign(Purpose::Snapshot, &key(0));
+    let id = say(
+        &mut log,
+        0,
+        Body::Snapshot {
+            manifest: manifest.hash(),
+            signature,
+            prev: None,
+        },
+    );
+    for n in [1, 2] {
+        let signature = manifest.sign(Purpose::Cosign, &key(n));
+        say(
+            &mut log,
+            n,
+            Body::Cosign {
+                snapshot: id,
+                signature,
+            },
+        );
+    }
+    let file = SnapshotFile::build(&log, &id, &manifest).unwrap();
+    let report = SnapshotFile::verify(&file).unwrap();
+    let signers: Vec<Value> = report
+        .signers
+        .iter()
+        .map(|signer| {
+            json!([
+                signer.key,
+                signer.purpose.name(),
+                signer.role,
+                signer.person,
+                signer.record
+            ])
+        })
+        .collect();
+    let records: Vec<&str> = log.records().map(|record| text(record.bytes())).collect();
+    golden(
+        "snapshot",
+        &json!({"records": records, "snapshot": id, "manifest": text(&manifest.to_bytes()), "hash": manifest.hash(),
+                "file": text(&file), "signers": signers}),
+    );
+}
+
+#[test]
+fn a_payload_has_one_spelling() {
+    let log = small_circle();
+    let made: Payload = payload(
+        &log,
+        1,
+        Body::Statement {
+            about: "a".to_owned(),
+            value: json!({"b": 1, "a": 2}),
+        },
+    );
+    assert!(text(&made.to_bytes()).contains(r#""value":{"a":2,"b":1}"#));
+}
