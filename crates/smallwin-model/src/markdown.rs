@@ -59,20 +59,14 @@ fn find_marked(inline: &str) -> Option<(&str, usize, &str, &str)> {
         let run = run_of_stars(rest);
         let stars = run.min(3);
         let inside = rest.get(stars..)?;
-        if run <= 3
-            && inside
-                .chars()
-                .next()
-                .is_some_and(|letter| !letter.is_whitespace())
-        {
-            if let Some(end) = closing(inside, stars) {
-                return Some((
-                    inline.get(..start)?,
-                    stars,
-                    inside.get(..end)?,
-                    inside.get(end + stars..)?,
-                ));
-            }
+        let opens = run <= 3 && !inside.starts_with(char::is_whitespace) && !inside.is_empty();
+        if let Some(end) = opens.then(|| closing(inside, stars)).flatten() {
+            return Some((
+                inline.get(..start)?,
+                stars,
+                inside.get(..end)?,
+                inside.get(end + stars..)?,
+            ));
         }
         at = start + run;
     }
