@@ -63,38 +63,70 @@ impl HandSocket {
 /// What a field of a frame holds.
 #[derive(Debug, Clone, Copy)]
 pub enum Value<'a> {
+    /// A whole number.
+    Number(u64),
     /// A text.
     Text(&'a str),
     /// A list of texts.
     Texts(&'a [&'a str]),
     /// A byte string.
     Bytes(&'a [u8]),
+    /// A list of byte strings.
+    ByteList(&'a [&'a [u8]]),
+    /// A map within the map.
+    Map(&'a [(&'a str, Value<'a>)]),
+    /// A list of maps.
+    Maps(&'a [&'a [(&'a str, Value<'a>)]]),
 }
+
+type Written = Result<(), minicbor::encode::Error<std::convert::Infallible>>;
 
 /// A frame: one CBOR map.
 #[must_use]
 pub fn frame(fields: &[(&str, Value<'_>)]) -> Vec<u8> {
     let mut encoder = Encoder::new(Vec::new());
-    let written = (|| {
-        encoder.map(fields.len() as u64)?;
-        for (name, value) in fields {
-            encoder.str(name)?;
-            match value {
-                Value::Text(text) => encoder.str(text)?,
-                Value::Bytes(bytes) => encoder.bytes(bytes)?,
-                Value::Texts(texts) => {
-                    encoder.array(texts.len() as u64)?;
-                    for text in *texts {
-                        encoder.str(text)?;
-                    }
-                    &mut encoder
-                }
-            };
-        }
-        Ok::<_, minicbor::encode::Error<std::convert::Infallible>>(())
-    })();
-    written.expect("a vector takes all bytes");
+    map(&mut encoder, fields).expect("a vector takes all bytes");
     encoder.into_writer()
+}
+
+fn map(encoder: &mut Encoder<Vec<u8>>, fields: &[(&str, Value<'_>)]) -> Written {
+    encoder.map(fields.len() as u64)?;
+    for (name, field) in fields {
+        encoder.str(name)?;
+        value(encoder, *field)?;
+    }
+    Ok(())
+}
+
+fn value(encoder: &mut Encoder<Vec<u8>>, value: Value<'_>) -> Written {
+    match value {
+        Value::Number(number) => encoder.u64(number)?,
+        Value::Text(text) => encoder.str(text)?,
+        Value::Bytes(bytes) => encoder.bytes(bytes)?,
+        Value::Map(fields) => return map(encoder, fields),
+        Value::Texts(texts) => {
+            encoder.array(texts.len() as u64)?;
+            for text in texts {
+                encoder.str(text)?;
+            }
+            encoder
+        }
+        Value::ByteList(list) => {
+            encoder.array(list.len() as u64)?;
+            for bytes in list {
+                encoder.bytes(bytes)?;
+            }
+            encoder
+        }
+        Value::Maps(maps) => {
+            encoder.array(maps.len() as u64)?;
+            for fields in maps {
+                map(encoder, fields)?;
+            }
+            encoder
+        }
+    };
+    Ok(())
 }
 
 /// A sync frame of the open space.
@@ -112,14 +144,42 @@ pub fn sync_frame(sender: &str, target: &str, document: &str, data: &[u8]) -> Ve
 /// A text field of a frame.
 #[must_use]
 pub fn text_of(frame: &[u8], name: &str) -> Option<String> {
+    let mut decoder = at(frame, &[name])?;
+    (decoder.datatype().ok()? == Type::String).then(|| decoder.str().ok().map(str::to_owned))?
+}
+
+/// A byte field of a frame, by the names of the maps that lead to it.
+#[must_use]
+pub fn bytes_of(frame: &[u8], path: &[&str]) -> Option<Vec<u8>> {
+    let mut decoder = at(frame, path)?;
+    (decoder.datatype().ok()? == Type::Bytes).then(|| decoder.bytes().ok().map(<[u8]>::to_vec))?
+}
+
+/// A field of a frame that is a list of byte strings; empty when it is not there.
+#[must_use]
+pub fn byte_list_of(frame: &[u8], name: &str) -> Vec<Vec<u8>> {
+    let Some(mut decoder) = at(frame, &[name]) else {
+        return Vec::new();
+    };
+    let Ok(list) = decoder.array_iter::<&minicbor::bytes::ByteSlice>() else {
+        return Vec::new();
+    };
+    list.map_while(Result::ok)
+        .map(|bytes| bytes.to_vec())
+        .collect()
+}
+
+fn at<'a>(frame: &'a [u8], path: &[&str]) -> Option<Decoder<'a>> {
     let mut decoder = Decoder::new(frame);
-    let fields = decoder.map().ok()??;
-    for _ in 0..fields {
-        let found = decoder.str().ok()? == name;
-        if found && decoder.datatype().ok()? == Type::String {
-            return Some(decoder.str().ok()?.to_owned());
+    for name in path {
+        let mut left = decoder.map().ok()??;
+        loop {
+            left = left.checked_sub(1)?;
+            if decoder.str().ok()? == *name {
+                break;
+            }
+            decoder.skip().ok()?;
         }
-        decoder.skip().ok()?;
     }
-    None
+    Some(decoder)
 }

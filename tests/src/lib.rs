@@ -11,15 +11,19 @@
 
 mod hand;
 mod node;
+mod patched;
 mod program;
 mod samod_client;
+mod team;
 mod wait;
 mod wire;
 
-pub use hand::{HandSocket, Value, frame, sync_frame, text_of};
+pub use hand::{HandSocket, Value, byte_list_of, bytes_of, frame, sync_frame, text_of};
 pub use node::RunningNode;
+pub use patched::{PatchedClient, Refusal};
 pub use program::{Done, program, run, run_with};
 pub use samod_client::SamodClient;
+pub use team::{TITLE, Team, append, shared_texts, write};
 pub use wait::{until, until_async};
 pub use wire::Wire;
 
@@ -40,6 +44,19 @@ pub fn free_port() -> u16 {
         .local_addr()
         .expect("a bound socket has an address")
         .port()
+}
+
+/// The device key of a data directory: what a client of that person signs with.
+#[must_use]
+pub fn device_key(data: &std::path::Path) -> smallwin_circle::SigningKey {
+    let text = std::fs::read_to_string(data.join("keys/device.key"))
+        .expect("a data directory has a device key");
+    // The public form of a key and the seed share their text form: 32 bytes as base64url.
+    let seed: smallwin_circle::CircleId = text
+        .trim()
+        .parse()
+        .expect("a key file holds 32 bytes as base64url");
+    smallwin_circle::SigningKey::from_seed(*seed.as_bytes())
 }
 
 /// All bytes of all files below a folder, by path.

@@ -34,7 +34,17 @@ impl RunningNode {
     /// As [`RunningNode::start`], with more arguments and variables.
     #[must_use]
     pub fn start_with(data: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> RunningNode {
-        let port = free_port();
+        RunningNode::start_on(data, free_port(), arguments, variables)
+    }
+
+    /// As [`RunningNode::start_with`], on a given port.
+    #[must_use]
+    pub fn start_on(
+        data: &Path,
+        port: u16,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> RunningNode {
         let arguments: Vec<String> = arguments.iter().map(|text| (*text).to_owned()).collect();
         let variables: Vec<(String, String)> = variables
             .iter()

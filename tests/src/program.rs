@@ -19,7 +19,6 @@ pub struct Done {
 
 impl Done {
     /// The output of a command that had to succeed.
-    #[must_use]
     pub fn must(self) -> String {
         assert_eq!(
             self.code,
@@ -32,7 +31,6 @@ impl Done {
     }
 
     /// The message of a command that had to refuse: one clear text, no panic, no trace, and a non-zero code (B1).
-    #[must_use]
     pub fn refusal(self) -> String {
         let Done { code, out, err } = self;
         assert!(

@@ -47,6 +47,12 @@ impl Wire {
         format!("127.0.0.1:{}", self.port)
     }
 
+    /// The port of the near end.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Drops what is connected and refuses what comes, until it is mended.
     pub fn cut(&self) {
         self.whole.store(false, Ordering::SeqCst);
