@@ -102,6 +102,23 @@ fn bombs_are_refused_g2() {
     );
 }
 
+/// A document may hold many rows in few bytes, but only so many.
+#[test]
+fn documents_that_claim_many_rows_are_refused_g2() {
+    for claimed in [100_000, 1 << 40, i64::MAX as u64] {
+        let column = [leb_signed(claimed), vec![1]].concat();
+        // No actors, heads or columns of changes; one column of actions.
+        let mut body = vec![0, 0, 0, 1, 0x42];
+        body.extend(leb(column.len() as u64));
+        body.extend(&column);
+        let found = check_document_chunk(&chunk(0, &body));
+        assert!(
+            matches!(found, Err(GateError::Limit { .. })),
+            "{claimed}: {found:?}"
+        );
+    }
+}
+
 #[test]
 fn bundles_and_unknown_chunks_are_refused_g1() {
     for kind in [3, 4, 0xff] {

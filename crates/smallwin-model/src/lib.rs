@@ -2,7 +2,7 @@
 //!
 //! Every document starts from the constant [`first_change`] of its kind, which
 //! makes its texts. [`read`] gives them as [`RichText`], [`render`] as one
-//! Markdown text that is the same on every device, [`write`] and [`append`]
+//! Markdown text that is the same on every device, [`write()`] and [`append`]
 //! change them from Markdown. The browser does the same in `web/src/model`;
 //! `tests/vectors` hold both to the same bytes.
 //!
