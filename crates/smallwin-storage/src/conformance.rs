@@ -106,6 +106,12 @@ impl Model {
         Seq(self.last)
     }
 
+    /// The last commit's number.
+    #[must_use]
+    pub fn last(&self) -> Seq {
+        Seq(self.last)
+    }
+
     /// Compares all that can be read from `store`; `at` names the step in the message.
     ///
     /// # Panics

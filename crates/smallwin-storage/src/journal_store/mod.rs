@@ -26,6 +26,7 @@ pub struct JournalStore {
     index: RefCell<Index>,
     journal: Journal,
     broken: Option<String>,
+    rebuilt: Option<String>,
     _lock: Lock,
 }
 
@@ -77,19 +78,30 @@ impl JournalStore {
         let resumed = index
             .resume()
             .and_then(|()| replay(&journal, &mut index, mark.seq, &mut purges));
-        match resumed {
-            Ok(()) => {}
+        let rebuilt = match resumed {
+            Ok(()) => None,
             Err(Trouble::Store(error)) => return Err(error.into()),
-            Err(Trouble::Engine(why)) => rebuild(&journal, &mut index, &mut purges, &why)?,
-        }
+            Err(Trouble::Engine(why)) => {
+                rebuild(&journal, &mut index, &mut purges, &why)?;
+                Some(why)
+            }
+        };
         let mut store = Self {
             index: RefCell::new(index),
             journal,
             broken: None,
+            rebuilt,
             _lock: lock,
         };
         store.carry_out(&purges)?;
         Ok(store)
+    }
+
+    /// Why the index was built anew when the store was opened; `None` when it was as the checkpoint said.
+    /// A new store builds one too.
+    #[must_use]
+    pub fn rebuilt(&self) -> Option<&str> {
+        self.rebuilt.as_deref()
     }
 
     /// Erases what the purges took, then writes a checkpoint: every purge before it is carried out, so only

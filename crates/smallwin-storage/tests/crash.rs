@@ -1,0 +1,180 @@
+//! Kills a writing process at random moments and finds every acknowledged batch again (rule K1).
+//!
+//! `SMALLWIN_CRASH_ROUNDS` sets the number of rounds (50), `SMALLWIN_CRASH_SEED` the seed.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test may panic, and the child speaks through its output"
+)]
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use smallwin_storage::{JournalStore, Options, Store};
+
+mod common;
+use common::{Dice, batch};
+use smallwin_storage::conformance::Model;
+
+/// A store is carried on through this many crashes, then a new one begins.
+const ROUNDS_PER_STORE: u64 = 10;
+
+/// Small, so that crashes also hit the change of segments and the checkpoint.
+const SEGMENT_BYTES: u64 = 200_000;
+
+/// The child's part: it is this same test program, started with these variables set.
+const CHILD_DIR: &str = "SMALLWIN_CRASH_CHILD_DIR";
+const CHILD_SEED: &str = "SMALLWIN_CRASH_CHILD_SEED";
+
+#[test]
+fn k1_every_acknowledged_batch_survives_a_kill() {
+    if let Ok(dir) = std::env::var(CHILD_DIR) {
+        return write_until_killed(Path::new(&dir), number(CHILD_SEED, 0));
+    }
+    let seed = number("SMALLWIN_CRASH_SEED", u64::from(std::process::id()));
+    let rounds = number("SMALLWIN_CRASH_ROUNDS", 50);
+    let mut dice = Dice(seed);
+    let mut dir = tempfile::tempdir().unwrap();
+    let mut model = Model::default();
+    let (mut store_seed, mut acknowledged, mut in_open, mut rebuilt) = (seed, 0, 0, 0);
+    for round in 0..rounds {
+        if round % ROUNDS_PER_STORE == 0 {
+            dir = tempfile::tempdir().unwrap();
+            (store_seed, acknowledged) = (seed.wrapping_add(round), 0);
+            model = Model::default();
+        }
+        if dice.below(8) == 0 {
+            in_open += 1;
+            if dice.below(3) == 0 {
+                // Then opening means to build the index anew.
+                let _ = std::fs::remove_dir_all(dir.path().join("index"));
+            }
+            let wrote = kill_while_opening(dir.path(), store_seed, dice.below(30_000));
+            acknowledged = wrote.max(acknowledged);
+        } else {
+            let batches = dice.below(80);
+            let more = dice.below(2_000);
+            acknowledged =
+                kill_while_writing(dir.path(), store_seed, batches, more).max(acknowledged);
+        }
+        let store = open(dir.path());
+        rebuilt += u64::from(store.rebuilt().is_some());
+        let found = store.last().0;
+        let context =
+            format!("seed {seed}, round {round}: acknowledged {acknowledged}, found {found}");
+        assert!(
+            found == acknowledged || found == acknowledged + 1,
+            "{context}"
+        );
+        for n in model.last().0 + 1..=found {
+            model.commit(&batch(store_seed, n));
+        }
+        model.compare(&store, round as usize);
+        acknowledged = found;
+        if dice.below(2) == 0 {
+            Box::new(store).close().unwrap();
+        }
+    }
+    println!(
+        "{rounds} rounds, {in_open} killed while opening, index built anew {rebuilt} times, seed {seed}"
+    );
+}
+
+/// Starts the child, waits until it acknowledged some batches and a moment more, kills it, and returns the
+/// last batch it acknowledged.
+fn kill_while_writing(dir: &Path, seed: u64, batches: u64, more: u64) -> u64 {
+    let (mut child, mut output) = start(dir, seed);
+    let mut acknowledged = 0;
+    let mut line = String::new();
+    for _ in 0..=batches {
+        line.clear();
+        if output.read_line(&mut line).unwrap() == 0 {
+            panic!("the child ended by itself: {:?}", child.wait());
+        }
+        acknowledged = acknowledgement(&line).unwrap_or(acknowledged);
+    }
+    spin(more);
+    kill(child, output).max(acknowledged)
+}
+
+/// Kills the child and returns the last acknowledgement that it still got out, or 0.
+fn kill(mut child: Child, output: BufReader<ChildStdout>) -> u64 {
+    child.kill().unwrap();
+    child.wait().unwrap();
+    output
+        .lines()
+        .filter_map(|line| acknowledgement(&line.unwrap()))
+        .last()
+        .unwrap_or(0)
+}
+
+/// Kills the child a moment after it began to open the store; it may have come to write a little.
+fn kill_while_opening(dir: &Path, seed: u64, after: u64) -> u64 {
+    let (child, mut output) = start(dir, seed);
+    // It says so just before it opens the store, or ends because it cannot.
+    let mut line = String::new();
+    while !line.contains("opening") && output.read_line(&mut line).unwrap() > 0 {}
+    spin(after);
+    kill(child, output)
+}
+
+fn start(dir: &Path, seed: u64) -> (Child, BufReader<ChildStdout>) {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "k1_every_acknowledged_batch_survives_a_kill",
+            "--nocapture",
+        ])
+        .env(CHILD_DIR, dir)
+        .env(CHILD_SEED, seed.to_string())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let output = BufReader::new(child.stdout.take().unwrap());
+    (child, output)
+}
+
+/// The child: opens the store and writes until it is killed, one acknowledgement per line.
+fn write_until_killed(dir: &Path, seed: u64) {
+    let mut stdout = std::io::stdout();
+    writeln!(stdout, "opening").unwrap();
+    stdout.flush().unwrap();
+    let mut store = open(dir);
+    writeln!(stdout, "ack {}", store.last()).unwrap();
+    for n in store.last().0 + 1.. {
+        let seq = store.commit(&batch(seed, n)).unwrap();
+        assert_eq!(seq.0, n);
+        writeln!(stdout, "ack {n}").unwrap();
+        stdout.flush().unwrap();
+    }
+}
+
+fn open(dir: &Path) -> JournalStore {
+    JournalStore::open(
+        dir,
+        Options {
+            segment_bytes: SEGMENT_BYTES,
+            ..Options::default()
+        },
+    )
+    .unwrap()
+}
+
+fn acknowledgement(line: &str) -> Option<u64> {
+    let (_, number) = line.split_once("ack ")?;
+    number.trim().parse().ok()
+}
+
+/// Lets a random moment pass, in turns of a loop: only that it differs matters, not how long it is.
+fn spin(turns: u64) {
+    for turn in 0..turns * 20 {
+        std::hint::black_box(turn);
+    }
+}
+
+fn number(variable: &str, default: u64) -> u64 {
+    std::env::var(variable).map_or(default, |text| text.parse().expect("a number"))
+}
