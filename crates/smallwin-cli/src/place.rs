@@ -1,0 +1,51 @@
+//! Where the data directory is.
+
+use std::env;
+use std::path::PathBuf;
+
+use anyhow::Context;
+
+/// The data directory: the one given, or the place where the system keeps a user's data.
+pub(crate) fn data(given: Option<PathBuf>) -> anyhow::Result<PathBuf> {
+    let folder = match given {
+        Some(folder) => folder,
+        None => default(&|name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from))
+            .context("there is no home directory to keep data in; give a data directory with --data")?,
+    };
+    std::path::absolute(&folder)
+        .with_context(|| format!("the data directory {} is not usable; choose another with --data", folder.display()))
+}
+
+fn default(variable: &dyn Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
+    let base = if cfg!(target_os = "windows") {
+        variable("LOCALAPPDATA")
+    } else if cfg!(target_os = "macos") {
+        variable("HOME").map(|home| home.join("Library/Application Support"))
+    } else {
+        // The XDG specification: a relative path is to be ignored.
+        variable("XDG_DATA_HOME")
+            .filter(|path| path.is_absolute())
+            .or_else(|| variable("HOME").map(|home| home.join(".local/share")))
+    };
+    base.map(|base| base.join("smallwin"))
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    fn check(variables: &[(&str, &str)], expect: Option<&str>) {
+        let look_up = |name: &str| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| PathBuf::from(value))
+        };
+        assert_eq!(default(&look_up), expect.map(PathBuf::from));
+    }
+
+    #[test]
+    fn the_default_follows_the_system() {
+        check(&[("HOME", "/home/noor")], Some("/home/noor/.local/share/smallwin"));
+        check(&[("HOME", "/home/noor"), ("XDG_DATA_HOME", "/data")], Some("/data/smallwin"));
+        check(&[("HOME", "/home/noor"), ("XDG_DATA_HOME", "data")], Some("/home/noor/.local/share/smallwin"));
+        check(&[], None);
+    }
+}

@@ -1,0 +1,19 @@
+//! The wall clock, read in one place.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use smallwin_circle::Timestamp;
+use smallwin_sync::Millis;
+
+/// Milliseconds since 1970, never below zero.
+#[must_use]
+pub fn now() -> Millis {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// The present moment as records and cards claim it.
+#[must_use]
+pub fn timestamp() -> Timestamp {
+    Timestamp::from_unix_ms(now().0)
+}

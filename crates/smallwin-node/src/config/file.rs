@@ -1,0 +1,31 @@
+//! The configuration file.
+
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use super::{ConfigError, Layer};
+use crate::limits::CONFIG_BYTES_MAX;
+
+/// The file's name in the data directory.
+pub const FILE_NAME: &str = "config.toml";
+
+/// An example file with every key.
+pub const EXAMPLE: &str = include_str!("../../config.example.toml");
+
+/// Reads the named file, or the data directory's own when it exists.
+pub(super) fn read(data: &Path, named: Option<PathBuf>) -> Result<Layer, ConfigError> {
+    let must_exist = named.is_some();
+    let file = named.unwrap_or_else(|| data.join(FILE_NAME));
+    let mut text = String::new();
+    let opened = std::fs::File::open(&file)
+        .and_then(|opened| opened.take(CONFIG_BYTES_MAX + 1).read_to_string(&mut text));
+    match opened {
+        Ok(_) if text.len() as u64 > CONFIG_BYTES_MAX => {
+            Err(ConfigError::TooLarge { file, max: CONFIG_BYTES_MAX })
+        }
+        Ok(_) => toml::from_str(&text)
+            .map_err(|source| ConfigError::Parse { file, source: Box::new(source) }),
+        Err(error) if error.kind() == ErrorKind::NotFound && !must_exist => Ok(Layer::default()),
+        Err(source) => Err(ConfigError::Read { file, source }),
+    }
+}

@@ -1,0 +1,228 @@
+//! The loop that owns the engine.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::body::Bytes;
+use smallwin_circle::CircleId;
+use smallwin_sync::{ConnId, Effect, Engine, Event, Local, Notice, Request, Table};
+use tokio::sync::{broadcast, oneshot};
+use tracing::{debug, error, info, warn};
+
+use super::{CallError, Disk, Wake, WakeReceiver};
+use crate::clock::now;
+use crate::dialer::{Dialer, Purpose};
+use crate::facts::Facts;
+use crate::peer_url::PeerUrl;
+use crate::socket::Sender;
+use crate::status::Status;
+
+/// Close code of a node that stops (RFC 6455, 7.4.1), with its reason.
+const GOING_AWAY: (u16, &str) = (1001, "going-away");
+
+/// What the loop works with.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) engine: Engine,
+    pub(crate) disk: Disk,
+    pub(crate) dialer: Dialer,
+    pub(crate) facts: Arc<Facts>,
+    pub(crate) notices: broadcast::Sender<Notice>,
+    pub(crate) writable: Arc<AtomicBool>,
+}
+
+/// The loop that owns the engine.
+pub(crate) struct Core {
+    parts: Parts,
+    sockets: BTreeMap<ConnId, Sender>,
+    /// Callers whose wish is not durable yet.
+    callers: BTreeMap<Request, oneshot::Sender<Result<(), CallError>>>,
+    next_request: u64,
+}
+
+impl Core {
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self { parts, sockets: BTreeMap::new(), callers: BTreeMap::new(), next_request: 0 }
+    }
+
+    /// Runs until it is told to stop or nobody can wake it any more.
+    pub(crate) fn run(mut self, mut wakes: WakeReceiver) {
+        while let Some(wake) = wakes.blocking_recv() {
+            if matches!(wake, Wake::Stop) {
+                return;
+            }
+            self.wake(wake);
+        }
+    }
+
+    fn wake(&mut self, wake: Wake) {
+        match wake {
+            Wake::Opened { opened, sender } => {
+                debug!(conn = opened.conn.0, side = ?opened.side, space = ?opened.space, "a socket stands");
+                self.sockets.insert(opened.conn, sender);
+                self.handle(Event::Opened(opened));
+            }
+            Wake::Frame { conn, bytes, room } => {
+                // Frames may be under way when the engine has closed a connection already.
+                if self.sockets.contains_key(&conn) {
+                    self.handle(Event::Frame { conn, bytes: bytes.into() });
+                }
+                drop(room);
+            }
+            Wake::Closed { conn } => {
+                debug!(conn = conn.0, "a socket is gone");
+                self.sockets.remove(&conn);
+                self.handle(Event::Closed { conn });
+            }
+            Wake::Kept { ticket } => self.handle(Event::Kept { ticket }),
+            Wake::KeepFailed { ticket, why } => {
+                error!(%why, "the store takes no writes any more");
+                self.handle(Event::KeepFailed { ticket, why });
+            }
+            Wake::Loaded { document, stored } => self.handle(Event::Loaded { document, stored }),
+            Wake::Local { local, answer } => self.local(local, answer),
+            Wake::Look(look) => look(&self.parts.engine),
+            Wake::Remember { key, value } => self.parts.disk.put(Table::Peer, key, value),
+            Wake::PairingLink { answer } => {
+                let link = self.pairing_link();
+                let _caller_gone = answer.send(link);
+            }
+            Wake::Tick(permit) => {
+                self.handle(Event::Tick);
+                drop(permit);
+            }
+            Wake::CloseAll => {
+                for socket in self.sockets.values() {
+                    socket.close(GOING_AWAY.0, GOING_AWAY.1);
+                }
+            }
+            Wake::Stop => {}
+        }
+    }
+
+    fn handle(&mut self, event: Event) {
+        let effects = self.parts.engine.handle(now(), event);
+        self.carry_out(effects);
+    }
+
+    fn local(&mut self, local: Local, answer: Option<oneshot::Sender<Result<(), CallError>>>) {
+        let request = Request(self.next_request);
+        self.next_request += 1;
+        match self.parts.engine.local(now(), request, local) {
+            Ok(effects) => {
+                if let Some(answer) = answer {
+                    self.callers.insert(request, answer);
+                }
+                self.carry_out(effects);
+            }
+            Err(error) => match answer {
+                Some(answer) => {
+                    let _caller_gone = answer.send(Err(error.into()));
+                }
+                None => debug!(%error, "a wish that nobody waits for was refused"),
+            },
+        }
+    }
+
+    fn carry_out(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Send { conn, bytes } => {
+                    if let Some(socket) = self.sockets.get(&conn) {
+                        socket.send(Bytes::from_owner(bytes));
+                    }
+                }
+                Effect::Close { conn, code, reason } => {
+                    info!(conn = conn.0, code, reason, "closing a connection");
+                    if let Some(socket) = self.sockets.get(&conn) {
+                        socket.close(code, reason);
+                    }
+                }
+                Effect::Keep { ticket, writes } => self.parts.disk.keep(ticket, writes),
+                Effect::Load { document } => self.parts.disk.load(document),
+                Effect::Dial { url, circle, secret, asked_by } => self.dial(&url, circle, secret, asked_by),
+                Effect::Answer { conn, what } => self.answer(conn, what),
+                Effect::Notice(notice) => self.notice(notice),
+            }
+        }
+    }
+
+    fn dial(&mut self, url: &str, circle: CircleId, secret: Option<[u8; 16]>, asked_by: ConnId) {
+        let invite = secret.map(|secret| (circle, secret));
+        let purpose = Purpose { invite, remember: true, asked_by: Some(asked_by) };
+        let dialled = match url.parse::<PeerUrl>() {
+            Ok(url) if self.parts.facts.is_own(&url) => Ok(()),
+            Ok(url) => self.parts.dialer.dial(url, purpose).map_err(|_| "busy"),
+            Err(_) => Err("dial-failed"),
+        };
+        if let Err(code) = dialled {
+            warn!(conn = asked_by.0, code, "a peer asked for a dial that cannot be made");
+            let about = Some(url.to_owned());
+            self.local(Local::Notify { conn: asked_by, code: code.into(), about }, None);
+        }
+    }
+
+    /// Answers a paired key about this node.
+    fn answer(&mut self, conn: ConnId, what: String) {
+        let json = match what.as_str() {
+            "status" => serde_json::to_value(self.status()),
+            "addresses" => serde_json::to_value(self.parts.facts.addresses(&self.parts.dialer)),
+            "pairing-link" => match self.pairing_link() {
+                Ok(link) => Ok(serde_json::json!({ "link": link })),
+                Err(error) => Ok(serde_json::json!({ "error": error.to_string() })),
+            },
+            _ => Ok(serde_json::json!({ "error": "this node does not know that question" })),
+        };
+        let json = json.unwrap_or_default().to_string();
+        self.local(Local::Tell { conn, what, json }, None);
+    }
+
+    fn status(&self) -> Status {
+        Status::new(&self.parts.engine, &self.parts.facts, &self.parts.dialer)
+    }
+
+    /// A new pairing link; an earlier one is void from now on.
+    fn pairing_link(&mut self) -> Result<String, CallError> {
+        let secret = crate::chance::bytes::<16>();
+        let pair = self.parts.facts.pairing(&secret, now());
+        let request = Request(self.next_request);
+        self.next_request += 1;
+        let effects = self.parts.engine.local(now(), request, pair)?;
+        self.carry_out(effects);
+        Ok(self.parts.facts.pairing_link(&secret))
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        match notice {
+            Notice::Done { request, result } => {
+                if let Some(caller) = self.callers.remove(&request) {
+                    let _caller_gone = caller.send(result.map_err(CallError::from));
+                }
+            }
+            notice => {
+                log(&notice);
+                if matches!(notice, Notice::ReadOnly { .. }) {
+                    self.parts.writable.store(false, Ordering::Release);
+                }
+                let _nobody_listens = self.parts.notices.send(notice);
+            }
+        }
+    }
+}
+
+/// Logs what an operator may want to know: ids and codes, nothing else.
+fn log(notice: &Notice) {
+    match notice {
+        Notice::Refused { document, hashes, reason } => {
+            warn!(?document, changes = hashes.len(), reason, "changes were kept aside");
+        }
+        Notice::OpenFailed { document, why } => error!(?document, why, "a document could not be read"),
+        Notice::Paired(key) => info!(%key, "a device was paired"),
+        Notice::PeerReady(conn) => info!(conn = conn.0, "a peer proved its key"),
+        Notice::JoinCountersigned { circle, .. } => info!(%circle, "a join was accepted"),
+        Notice::NoticeFrom { conn, code, .. } => info!(conn = conn.0, code, "a peer says"),
+        Notice::ReadOnly { why } => error!(why, "nothing is taken in any more"),
+        _ => {}
+    }
+}

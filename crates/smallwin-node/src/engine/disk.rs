@@ -1,0 +1,120 @@
+//! Carries the engine's writes and loads to the committer, in the engine's words.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use smallwin_storage::{Batch, Chunk, ChunkHash, ChunkKind, Committer, DocKey as StoredKey, Op, Store, StoreError, SubmitError};
+use smallwin_sync::{DocKey, StoredDocument, StoredRefusal, Table, Ticket, Write};
+
+use super::{Wake, WakeSender};
+
+/// How long the engine's thread waits before it tries a full queue again: about one fsync.
+const FULL_PAUSE: Duration = Duration::from_millis(2);
+
+/// The disk, as the engine's thread sees it.
+#[derive(Debug)]
+pub(crate) struct Disk {
+    committer: Committer,
+    wake: WakeSender,
+}
+
+impl Disk {
+    pub(crate) fn new(committer: Committer, wake: WakeSender) -> Self {
+        Self { committer, wake }
+    }
+
+    /// Writes; `Kept` or `KeepFailed` comes back with the ticket.
+    pub(crate) fn keep(&self, ticket: Ticket, writes: Vec<Write>) {
+        let wake = self.wake.clone();
+        let answer = move |kept: Result<(), String>| {
+            let _engine_stopped = wake.send(match kept {
+                Ok(()) => Wake::Kept { ticket },
+                Err(why) => Wake::KeepFailed { ticket, why },
+            });
+        };
+        let refused = answer.clone();
+        let batch = Batch(writes.into_iter().map(op).collect());
+        let done = move |kept: Result<_, StoreError>| answer(kept.map(drop).map_err(|error| error.to_string()));
+        if let Err(why) = self.submit(batch, Box::new(done)) {
+            refused(Err(why));
+        }
+    }
+
+    /// Writes something of the node's own that nobody waits for.
+    pub(crate) fn put(&self, table: Table, key: Vec<u8>, value: Vec<u8>) {
+        let batch = Batch(vec![Op::Put { table: table.number(), key, value }]);
+        let done = |kept: Result<_, StoreError>| {
+            if let Err(error) = kept {
+                tracing::error!(%error, "a row of the node was not kept");
+            }
+        };
+        if let Err(error) = self.submit(batch, Box::new(done)) {
+            tracing::error!(%error, "a row of the node was not kept");
+        }
+    }
+
+    /// Reads a document; `Loaded` comes back.
+    pub(crate) fn load(&self, document: DocKey) {
+        loop {
+            let wake = self.wake.clone();
+            let read = move |store: &dyn Store| {
+                let stored = stored(store, document).map_err(|error| error.to_string());
+                let _engine_stopped = wake.send(Wake::Loaded { document, stored });
+            };
+            match self.committer.read(read) {
+                Ok(()) => return,
+                Err(SubmitError::Full) => std::thread::sleep(FULL_PAUSE),
+                Err(error) => {
+                    let stored = Err(error.to_string());
+                    let _engine_stopped = self.wake.send(Wake::Loaded { document, stored });
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Hands a batch over. While the queue is full the engine takes in nothing else: the disk's
+    /// pace becomes everybody's.
+    fn submit(&self, mut batch: Batch, mut done: smallwin_storage::Done) -> Result<(), String> {
+        loop {
+            match self.committer.submit_boxed(batch, done) {
+                Ok(()) => return Ok(()),
+                Err(refused) if refused.why == SubmitError::Full => {
+                    batch = refused.batch;
+                    done = refused.done;
+                    std::thread::sleep(FULL_PAUSE);
+                }
+                Err(refused) => return Err(refused.why.to_string()),
+            }
+        }
+    }
+}
+
+fn op(write: Write) -> Op {
+    match write {
+        Write::Chunk { document, hash, bytes } => Op::PutChunk {
+            doc: StoredKey::from_bytes(document.to_bytes()),
+            chunk: Chunk { hash: ChunkHash::from_bytes(hash), kind: ChunkKind::Change, epoch: 0, bytes },
+        },
+        Write::Row { table, key, value } => Op::Put { table: table.number(), key, value },
+        Write::Delete { table, key } => Op::Delete { table: table.number(), key },
+    }
+}
+
+fn stored(store: &dyn Store, document: DocKey) -> Result<StoredDocument, StoreError> {
+    let key = document.to_bytes();
+    let chunks = store.load(&StoredKey::from_bytes(key))?;
+    let mut found = StoredDocument {
+        chunks: chunks.into_iter().map(|chunk| chunk.bytes).collect(),
+        ..StoredDocument::default()
+    };
+    store.scan(Table::Frontier.number(), &key, &mut |_, value| {
+        found.frontiers.push(value.to_vec());
+        ControlFlow::Continue(())
+    })?;
+    store.scan(Table::Refused.number(), &key, &mut |_, value| {
+        found.refused.push(StoredRefusal(value.to_vec()));
+        ControlFlow::Continue(())
+    })?;
+    Ok(found)
+}

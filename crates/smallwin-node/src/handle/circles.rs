@@ -1,0 +1,119 @@
+//! Circles: creating, reading, adding records.
+
+use std::time::Duration;
+
+use smallwin_circle::{
+    Body, CircleId, DeviceKey, Hint, InviteLink, Log, Nonce, Payload, PersonId, Record, RecordId, Role, Timestamp,
+};
+use smallwin_sync::Local;
+
+use super::{Handle, HandleError};
+use crate::chance;
+use crate::clock::{now, timestamp};
+
+impl Handle {
+    /// The circles that are held here, in the order of their ids.
+    ///
+    /// # Errors
+    /// When the node has stopped.
+    pub async fn circles(&self) -> Result<Vec<CircleId>, HandleError> {
+        self.look(|engine| engine.circles()).await
+    }
+
+    /// A copy of a circle's log.
+    ///
+    /// # Errors
+    /// When the circle is not known here.
+    pub async fn log(&self, circle: CircleId) -> Result<Log, HandleError> {
+        let log = self.look(move |engine| engine.log(&circle).cloned()).await?;
+        log.ok_or(HandleError::UnknownCircle)
+    }
+
+    /// Who this device is in a circle.
+    ///
+    /// # Errors
+    /// When the circle is not known here, or the device is no member's.
+    pub async fn me(&self, circle: CircleId) -> Result<PersonId, HandleError> {
+        let device = self.device_key();
+        self.log(circle).await?.state().person_of(&device).ok_or(HandleError::NotMember)
+    }
+
+    /// Begins a circle; this device becomes its facilitator.
+    ///
+    /// # Errors
+    /// When it could not be kept.
+    pub async fn create_circle(&self) -> Result<CircleId, HandleError> {
+        let payload = Payload {
+            author: self.device_key(),
+            body: Body::Genesis { nonce: Nonce::from_bytes(chance::bytes()), sealing: self.0.sealing },
+            circle: None,
+            claimed: timestamp(),
+            deps: Vec::new(),
+            prev: None,
+            seq: 0,
+        };
+        let genesis = self.sign(&payload)?;
+        let circle = CircleId::of(genesis.id());
+        self.local(Local::HostCircle { records: vec![genesis.bytes().to_vec()] }).await?;
+        self.host_beside(circle).await?;
+        Ok(circle)
+    }
+
+    /// Adds a record with this device's signature; returns when it is durable.
+    ///
+    /// # Errors
+    /// When the circle is not known here, or the record was refused or not kept.
+    pub async fn append(&self, circle: CircleId, body: Body) -> Result<RecordId, HandleError> {
+        let _one_at_a_time = self.0.writing.lock().await;
+        let record = self.make(circle, body).await?;
+        self.local(Local::Append { circle, record: record.bytes().to_vec() }).await?;
+        Ok(record.id())
+    }
+
+    /// Invites one person; the link is secret.
+    ///
+    /// # Errors
+    /// As [`Handle::append`].
+    pub async fn invite(&self, circle: CircleId, role: Role, valid: Duration) -> Result<InviteLink, HandleError> {
+        let addresses = self.addresses_to_share().await?;
+        let secret = chance::bytes();
+        let origin = addresses.origins.get(1).or_else(|| addresses.origins.first());
+        let link = InviteLink {
+            origin: origin.cloned().unwrap_or_else(|| self.0.facts.origin()),
+            circle,
+            secret,
+            hints: addresses.hints.iter().filter_map(|hint| hint.parse::<Hint>().ok()).collect(),
+        };
+        let expires = Timestamp::from_unix_s(now().0 / 1000 + valid.as_secs());
+        let invite = link.invite_key().public();
+        self.append(circle, Body::Invite { invite, role, expires }).await?;
+        Ok(link)
+    }
+
+    /// Adds a device to this device's person; `consent` is the device's own signature.
+    ///
+    /// # Errors
+    /// As [`Handle::append`].
+    pub async fn link(
+        &self,
+        circle: CircleId,
+        device: DeviceKey,
+        consent: smallwin_circle::Signature,
+        sealing: smallwin_circle::SealingPublic,
+    ) -> Result<RecordId, HandleError> {
+        self.append(circle, Body::Link { device, consent, sealing }).await
+    }
+
+    /// A record of this device that builds on the log as it stands.
+    pub(super) async fn make(&self, circle: CircleId, body: Body) -> Result<Record, HandleError> {
+        let log = self.log(circle).await?;
+        let author = self.device_key();
+        let (seq, prev, deps) = log.next(&author);
+        let circle = Some(circle);
+        self.sign(&Payload { author, body, circle, claimed: timestamp(), deps, prev, seq })
+    }
+
+    fn sign(&self, payload: &Payload) -> Result<Record, HandleError> {
+        Record::sign(payload, &self.0.device).map_err(|error| HandleError::Sign(error.to_string()))
+    }
+}

@@ -1,0 +1,64 @@
+use crate::engine::CallError;
+
+/// Why something that was asked of a node did not happen.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HandleError {
+    /// The engine refused, or the node has stopped.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// It did not happen in time.
+    #[error("{what} did not happen in time; check the connection and try again")]
+    Timeout {
+        /// What was waited for.
+        what: &'static str,
+    },
+    /// The circle is not known here.
+    #[error("this Small Win is not known here")]
+    UnknownCircle,
+    /// The device does not take part in the circle.
+    #[error("you do not take part in this Small Win")]
+    NotMember,
+    /// The link names no node that can be dialled.
+    #[error("the invite link names no node that can be dialled; ask for a new link")]
+    NoAddress,
+    /// No node of the link could be reached.
+    #[error("no node of the invite link can be reached: {why}; check that the other computer is on and try again")]
+    Unreachable {
+        /// What the dial said.
+        why: String,
+    },
+    /// The invite was not accepted; the code as in `smallwin/notice`.
+    #[error("{}", join_refused(.code))]
+    JoinRefused {
+        /// The code.
+        code: String,
+    },
+    /// The node beside could not be asked.
+    #[error("the running node does not answer; check its log, or stop it and try again")]
+    NodeSilent,
+    /// A record, card or manifest could not be made.
+    #[error("this cannot be signed: {0}")]
+    Sign(String),
+    /// A document could not be read or written.
+    #[error("the document cannot be used: {0}")]
+    Document(String),
+    /// There is no such snapshot, or its text is not here.
+    #[error("there is no snapshot {0} here, or its text has not arrived yet")]
+    NoSnapshot(String),
+    /// More peers than a node may have.
+    #[error(transparent)]
+    Peers(#[from] crate::dialer::TooManyPeers),
+}
+
+/// What a person is told when their invite is not accepted.
+fn join_refused(code: &str) -> String {
+    let (what, advice) = match code {
+        "invite-used" => ("this invite was used already", "ask the facilitator for a new one"),
+        "invite-expired" => ("this invite has expired", "ask the facilitator for a new one"),
+        "invite-unknown" => ("this invite is not known in the Small Win", "check the link, or ask for a new one"),
+        "already-member" => ("you take part in this Small Win already", "nothing needs to be done"),
+        _ => return format!("the invite was refused ({code}); ask the facilitator for a new one"),
+    };
+    format!("{what}; {advice}")
+}

@@ -1,0 +1,41 @@
+//! How a node is, in words and numbers that name nobody.
+
+use serde::{Deserialize, Serialize};
+use smallwin_sync::Engine;
+
+use crate::dialer::{Dialer, PeerView};
+use crate::facts::Facts;
+
+/// How a node is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    /// The program's version.
+    pub version: String,
+    /// The key that names the node on the wire.
+    pub node_key: String,
+    /// The key that authors what is written through its data directory.
+    pub device_key: String,
+    /// Web addresses of its pages.
+    pub origins: Vec<String>,
+    /// Small Wins it holds.
+    pub circles: Vec<String>,
+    /// Connections with proven peers.
+    pub connections: usize,
+    /// Nodes it keeps connected with.
+    pub peers: Vec<PeerView>,
+}
+
+impl Status {
+    pub(crate) fn new(engine: &Engine, facts: &Facts, dialer: &Dialer) -> Self {
+        Self {
+            version: String::from(env!("CARGO_PKG_VERSION")),
+            node_key: facts.node_key.to_string(),
+            device_key: facts.device_key.to_string(),
+            origins: facts.origins.clone(),
+            circles: engine.circles().iter().map(ToString::to_string).collect(),
+            connections: engine.connections().iter().filter(|connection| connection.ready).count(),
+            peers: dialer.peers(),
+        }
+    }
+}
