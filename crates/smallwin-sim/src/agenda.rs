@@ -43,11 +43,6 @@ impl<T> Agenda<T> {
             }
         }
     }
-
-    /// Everything that is put down, in order.
-    pub(crate) fn things(&self) -> impl Iterator<Item = &T> {
-        self.things.values()
-    }
 }
 
 #[cfg(test)]
@@ -65,7 +60,6 @@ mod tests {
         assert_eq!(agenda.next(15), Some("second"));
         assert_eq!(agenda.next(15), Some("third"));
         assert_eq!((agenda.next(15), agenda.now_ms()), (None, 15));
-        assert_eq!(agenda.things().count(), 1);
         assert_eq!((agenda.next(100), agenda.now_ms()), (Some("late"), 20));
     }
 }

@@ -16,9 +16,17 @@
 )]
 
 mod agenda;
+mod cast;
 mod chance;
 mod disk;
 mod frames;
 mod network;
+mod options;
 mod oracle;
+mod run;
+mod site;
 mod trace;
+mod world;
+
+pub use options::{Counts, Failure, Options, Plant, Report};
+pub use run::run;

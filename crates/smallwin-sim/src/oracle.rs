@@ -78,6 +78,11 @@ impl Oracle {
         Ok(())
     }
 
+    /// Whether a change exists by definition.
+    pub(crate) fn is_constant(&self, hash: &Hash) -> bool {
+        self.constants.contains(hash)
+    }
+
     /// Holds a disk to all that its site acknowledged.
     pub(crate) fn check_disk(&self, site: SiteId, durable: &Durable) -> Result<(), Violation> {
         let Some(told) = self.acknowledged.get(&site) else { return Ok(()) };

@@ -1,0 +1,285 @@
+//! The world: sites, the ways between them, and what happens next.
+
+mod deeds;
+mod ending;
+mod forge;
+mod goals;
+mod listen;
+mod look;
+mod notices;
+mod processes;
+mod records;
+mod trouble;
+mod wires;
+mod writes;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use smallwin_circle::{CircleId, DocumentId, DocumentRef};
+use smallwin_sync::{ConnId, DocKey, Millis, Ticket};
+
+use crate::agenda::Agenda;
+use crate::cast::{Cast, Person};
+use crate::chance::Chance;
+use crate::network::{Network, SiteId};
+use crate::options::{Counts, Options, Plant};
+use crate::oracle::{Hash, Oracle, Violation};
+use crate::site::Site;
+use crate::trace::Trace;
+
+/// Everything there is. [`World::live`] runs it from the first start to the last check.
+#[derive(Debug)]
+pub(crate) struct World {
+    options: Options,
+    chance: Chance,
+    agenda: Agenda<Happening>,
+    pub(crate) trace: Trace,
+    network: Network,
+    oracle: Oracle,
+    sites: Vec<Site>,
+    people: Vec<Person>,
+    pace: Pace,
+    phase: Phase,
+    circle: Option<CircleId>,
+    genesis: Option<Vec<u8>>,
+    /// Secrets of invites that are not durable yet, by their record, with the person to be invited.
+    invites_to_hand: BTreeMap<smallwin_circle::RecordId, (usize, [u8; 16])>,
+    /// Every document that can come to be, by its name on the wire.
+    names: BTreeMap<DocumentId, DocumentRef>,
+    /// Keys of drafts and voices whose owner shared them.
+    shared: BTreeSet<String>,
+    /// Hashes of changes made in drafts, with the person whose they are.
+    private: BTreeMap<Hash, usize>,
+    /// Ids of records whose bytes went over the wire.
+    record_ids: BTreeMap<[u8; 32], Hash>,
+    /// Connections on which forgeries were sent: there a peer may do as it likes.
+    tainted: BTreeSet<ConnId>,
+    first_changes: BTreeMap<smallwin_circle::Kind, Vec<u8>>,
+    pub(crate) counts: Counts,
+    requests: u64,
+    tokens: u64,
+    /// When something last moved that is not the beat of a clock.
+    moved_ms: u64,
+    broken: Option<Violation>,
+}
+
+/// What can happen.
+#[derive(Clone, Debug)]
+enum Happening {
+    /// A process starts.
+    Start(SiteId),
+    /// A process is to look at the clock.
+    Tick(SiteId, u64),
+    /// The people behind a site consider what to do.
+    Think(SiteId, u64),
+    /// A site dials another.
+    Dial(SiteId, u64, SiteId),
+    /// A connection reaches the listener.
+    Accept(ConnId, u64),
+    /// And the dialer learns of it.
+    Established(ConnId, u64),
+    /// A parcel that this end sent should have arrived.
+    Arrive(ConnId),
+    /// An end learns that its connection is over.
+    Gone(ConnId, u64),
+    /// A disk has finished a sync.
+    Synced(SiteId, u64),
+    /// The process learns that these are kept.
+    Kept(SiteId, u64, Vec<Ticket>),
+    /// The process learns that these will not be kept.
+    NotKept(SiteId, u64, Vec<Ticket>, String),
+    /// A document was read.
+    Read(SiteId, u64, DocKey),
+    /// Trouble of some sort.
+    Trouble,
+    /// A way carries again.
+    Heal(SiteId, SiteId),
+    /// A process that can only read gives way to a new one.
+    Replace(SiteId, u64),
+}
+
+/// How fast things are in this run; the seed decides.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    way_ms: u64,
+    way_jitter_ms: u64,
+    disk_ms: u64,
+    think_ms: u64,
+    trouble_ms: u64,
+    documents_open_max: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// People act, things break.
+    Trouble,
+    /// Nothing breaks any more; people only finish joining.
+    Healing,
+}
+
+impl World {
+    /// A world at its beginning.
+    pub(crate) fn new(options: Options) -> World {
+        let mut chance = Chance::new(options.seed);
+        let Cast { people, sites } = Cast::choose(&mut chance);
+        let pace = Pace::choose(&mut chance);
+        let first_changes = smallwin_model::first_changes();
+        let constants = first_changes.values().map(|bytes| header(bytes).hash).collect();
+        World {
+            trace: Trace::new(options.print),
+            chance,
+            agenda: Agenda::new(),
+            network: Network::default(),
+            oracle: Oracle::new(constants),
+            sites,
+            people,
+            pace,
+            phase: Phase::Trouble,
+            circle: None,
+            genesis: None,
+            invites_to_hand: BTreeMap::new(),
+            names: BTreeMap::new(),
+            shared: BTreeSet::new(),
+            private: BTreeMap::new(),
+            record_ids: BTreeMap::new(),
+            tainted: BTreeSet::new(),
+            first_changes,
+            counts: Counts::default(),
+            requests: 0,
+            tokens: 0,
+            moved_ms: 0,
+            broken: None,
+            options,
+        }
+    }
+
+    /// Lives from the first start to the last check.
+    pub(crate) fn live(&mut self) -> Result<(), Violation> {
+        self.tell_pace();
+        for site in self.site_ids() {
+            let after_ms = self.chance.between(0, 3000);
+            self.agenda.put(after_ms, Happening::Start(site));
+        }
+        let first_trouble_ms = self.chance.between(0, self.pace.trouble_ms);
+        self.agenda.put(first_trouble_ms, Happening::Trouble);
+        self.run_until(self.options.minutes * 60_000)?;
+        self.end_well()
+    }
+
+    /// Milliseconds since the world began.
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.agenda.now_ms()
+    }
+
+    fn run_until(&mut self, until_ms: u64) -> Result<(), Violation> {
+        while let Some(happening) = self.agenda.next(until_ms) {
+            self.happen(happening);
+            if let Some(violation) = self.broken.take() {
+                return Err(violation);
+            }
+        }
+        Ok(())
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        match happening {
+            Happening::Start(site) => self.start(site),
+            Happening::Tick(site, starts) => self.tick(site, starts),
+            Happening::Think(site, starts) => self.think(site, starts),
+            Happening::Dial(site, starts, to) => self.dial(site, starts, to),
+            Happening::Accept(end, starts) => self.accept(end, starts),
+            Happening::Established(end, starts) => self.established(end, starts),
+            Happening::Arrive(from) => self.arrive(from),
+            Happening::Gone(end, starts) => self.gone(end, starts),
+            Happening::Synced(site, starts) => self.synced(site, starts),
+            Happening::Kept(site, starts, tickets) => self.kept(site, starts, &tickets),
+            Happening::NotKept(site, starts, tickets, why) => self.not_kept(site, starts, &tickets, &why),
+            Happening::Read(site, starts, document) => self.read(site, starts, document),
+            Happening::Trouble => self.trouble(),
+            Happening::Heal(from, to) => self.heal(from, to),
+            Happening::Replace(site, starts) => self.replace(site, starts),
+        }
+    }
+
+    fn tell_pace(&mut self) {
+        let (pace, seed) = (self.pace, self.options.seed);
+        let cast: Vec<String> = self
+            .sites
+            .iter()
+            .map(|site| {
+                let dials: Vec<&str> = site.dials.iter().map(|to| self.sites[to.0].name).collect();
+                format!("{}({})→{}", site.name, self.people[site.person].name, dials.join("+"))
+            })
+            .collect();
+        self.say("world", format_args!("seed {seed}: {} {pace:?}", cast.join(" ")));
+    }
+
+    fn site_ids(&self) -> Vec<SiteId> {
+        self.sites.iter().map(|site| site.id).collect()
+    }
+
+    fn site(&self, site: SiteId) -> &Site {
+        &self.sites[site.0]
+    }
+
+    fn site_mut(&mut self, site: SiteId) -> &mut Site {
+        &mut self.sites[site.0]
+    }
+
+    fn plant(&self, plant: Plant) -> bool {
+        self.options.plant == Some(plant)
+    }
+
+    fn say(&mut self, who: &str, what: fmt::Arguments<'_>) {
+        self.trace.line(self.agenda.now_ms(), who, what);
+    }
+
+    fn tell(&mut self, site: SiteId, what: fmt::Arguments<'_>) {
+        self.trace.line(self.agenda.now_ms(), self.sites[site.0].name, what);
+    }
+
+    fn moved(&mut self) {
+        self.moved_ms = self.agenda.now_ms();
+    }
+
+    fn hold(&mut self, checked: Result<(), Violation>) {
+        if let Err(violation) = checked
+            && self.broken.is_none()
+        {
+            self.say("oracle", format_args!("{}: {}", violation.rule, violation.what));
+            self.broken = Some(violation);
+        }
+    }
+
+    fn violated(&mut self, rule: &'static str, what: String) {
+        self.hold(Err(Violation::new(rule, what)));
+    }
+
+    /// The time as an engine is told it.
+    fn clock(&self) -> Millis {
+        Millis(BEGIN_UNIX_MS + self.now_ms())
+    }
+}
+
+impl Pace {
+    fn choose(chance: &mut Chance) -> Pace {
+        let slow_disk = chance.percent(20);
+        Pace {
+            way_ms: chance.between(1, 80),
+            way_jitter_ms: chance.between(1, 120),
+            disk_ms: if slow_disk { chance.between(200, 1500) } else { chance.between(1, 60) },
+            think_ms: chance.between(400, 2500),
+            trouble_ms: chance.between(1500, 12_000),
+            documents_open_max: if chance.percent(40) { 3 } else { 64 },
+        }
+    }
+}
+
+/// The header of a change that we made or that the gate let pass.
+fn header(bytes: &[u8]) -> smallwin_gate::ChangeHeader {
+    smallwin_gate::read_change(bytes).expect("a change that Automerge wrote")
+}
+
+/// 2026-01-05T09:00:00Z: when the world begins.
+const BEGIN_UNIX_MS: u64 = 1_767_603_600_000;
