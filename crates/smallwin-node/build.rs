@@ -3,6 +3,7 @@
 //! A failed build fails loudly: a page from an older build would hide the error. Only
 //! `SMALLWIN_SKIP_WEB=1` gives a page that says what is missing, for work on the Rust side.
 
+#![allow(clippy::disallowed_methods, reason = "a build script is configured by its environment alone")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is how a build script talks to cargo")]
 
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
-//! Where the data directory is.
+//! What this machine says: where data is kept, and whether there is a desktop.
 
-use std::env;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -9,11 +9,24 @@ use anyhow::Context;
 pub(crate) fn data(given: Option<PathBuf>) -> anyhow::Result<PathBuf> {
     let folder = match given {
         Some(folder) => folder,
-        None => default(&|name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from))
+        None => default(&|name| variable(name).map(PathBuf::from))
             .context("there is no home directory to keep data in; give a data directory with --data")?,
     };
     std::path::absolute(&folder)
         .with_context(|| format!("the data directory {} is not usable; choose another with --data", folder.display()))
+}
+
+/// A variable of the environment that is not empty.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads what is no configuration")]
+pub(crate) fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// Whether a browser can be opened.
+pub(crate) fn has_desktop() -> bool {
+    cfg!(any(target_os = "macos", target_os = "windows"))
+        || variable("DISPLAY").is_some()
+        || variable("WAYLAND_DISPLAY").is_some()
 }
 
 fn default(variable: &dyn Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {

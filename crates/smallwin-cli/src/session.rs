@@ -4,8 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::bail;
-use smallwin_node::{Config, Handle, Node, NodeFile, StartError, logging, start};
+use smallwin_node::{Config, Handle, LogFormat, Node, NodeFile, StartError, logging, start};
 use tokio::time::{Instant, sleep};
+
+use crate::place;
 
 /// How long another command of the same data directory may take before this one gives up.
 const OTHER_COMMAND_WITHIN: Duration = Duration::from_secs(10);
@@ -31,7 +33,9 @@ pub(crate) struct Session {
 impl Session {
     /// Opens the data directory, or the running node of it.
     pub(crate) async fn open(data: &Path) -> anyhow::Result<Self> {
-        logging::start(&std::env::var("SMALLWIN_LOG").unwrap_or_else(|_| String::from("off")), Default::default())?;
+        // Commands speak for themselves; who wants to look inside sets the filter.
+        let filter = place::variable("SMALLWIN_LOG").and_then(|filter| filter.into_string().ok());
+        logging::start(filter.as_deref().unwrap_or("off"), LogFormat::default())?;
         let deadline = Instant::now() + OTHER_COMMAND_WITHIN;
         loop {
             match start(Config::offline(data.to_owned())).await {

@@ -8,7 +8,7 @@ use smallwin_node::{Config, Node, logging, start};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::args::ServeArgs;
-use crate::output;
+use crate::{output, place};
 
 /// Runs the node of a data directory.
 pub(super) async fn run(data: PathBuf, args: &ServeArgs) -> anyhow::Result<()> {
@@ -40,7 +40,7 @@ pub(super) async fn announce(node: &Node, browser: bool) -> anyhow::Result<()> {
         None => output::line("Pair another browser with a link from `smallwin pair`.")?,
     }
     output::line("Stop with Ctrl+C.")?;
-    if browser && has_desktop() {
+    if browser && place::has_desktop() {
         // Without a browser the printed link is still there.
         if let Err(error) = open::that_detached(link.as_deref().unwrap_or(page)) {
             output::line(format!("The browser could not be opened ({error}); open the address yourself."))?;
@@ -67,9 +67,4 @@ pub(super) async fn until_stopped(node: Node) -> anyhow::Result<()> {
         bail!("the node stopped after a fault in the program; see the log above, and start it again");
     }
     stopped.context("the store was not closed in good order; nothing that was kept is lost")
-}
-
-fn has_desktop() -> bool {
-    let set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
-    cfg!(any(target_os = "macos", target_os = "windows")) || set("DISPLAY") || set("WAYLAND_DISPLAY")
 }
