@@ -78,17 +78,15 @@ pub(crate) fn build_with(root: &Path, profile: &str) -> Result<PathBuf> {
 
 /// Runs this many seeds of the simulation, from `first` on.
 pub(crate) fn simulate(root: &Path, first: u64, seeds: u64) -> Result<()> {
-    let (first, seeds) = (first.to_string(), seeds.to_string());
+    let range = format!("{first}..{}", first + seeds);
     let arguments = [
         "run",
         "--quiet",
         "--package",
         "smallwin-sim",
         "--",
-        "--first",
-        &first,
         "--seeds",
-        &seeds,
+        &range,
     ];
     Program::cargo(root, &arguments).run()
 }
