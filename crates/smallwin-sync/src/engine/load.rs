@@ -1,0 +1,354 @@
+//! Bringing documents into memory, and letting them go.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use automerge::{Automerge, Change};
+use smallwin_circle::Frontier;
+use smallwin_gate::ChangeIndex;
+
+use super::Engine;
+use super::apply::changes_of_document;
+use super::document::{Document, GateChange, Home, Incoming, Loose, Pending, Slot};
+use super::refused::RefusedChange;
+use crate::{ConnId, DocKey, Effect, Millis, Notice, Request, StoredDocument, WriteRefused};
+
+impl Engine {
+    /// Sees to it that a document is in memory, or on its way.
+    pub(super) fn open(&mut self, key: DocKey) {
+        let calls = self.calls;
+        match self.documents.get_mut(&key) {
+            Some(Slot::Open(document)) => document.used = calls,
+            Some(Slot::Loading { .. }) => {}
+            None => {
+                let slot = Slot::Loading {
+                    inbox: VecDeque::new(),
+                    inbox_bytes: 0,
+                    waiting: Vec::new(),
+                };
+                self.documents.insert(key, slot);
+                self.out.push(Effect::Load { document: key });
+            }
+        }
+    }
+
+    pub(super) fn loaded(&mut self, key: DocKey, stored: Result<StoredDocument, String>) {
+        let Some(Slot::Loading { .. }) = self.documents.get(&key) else {
+            return;
+        };
+        let Some(Slot::Loading {
+            inbox,
+            inbox_bytes,
+            waiting,
+        }) = self.documents.remove(&key)
+        else {
+            return;
+        };
+        let stored = match stored {
+            Ok(stored) => stored,
+            Err(why) => {
+                self.load_failed(key, inbox, waiting, why);
+                return;
+            }
+        };
+        let Some(home) = self.home_of(&key) else {
+            self.load_failed(key, inbox, waiting, "no circle here has it".to_owned());
+            return;
+        };
+        if home == Home::Open && stored.chunks.is_empty() && !begins(&inbox) {
+            self.nobody_has(key, inbox, waiting);
+            return;
+        }
+        let document = self.document_from(home, stored);
+        self.documents.insert(key, Slot::Open(Box::new(document)));
+        if let Some(Slot::Open(document)) = self.documents.get_mut(&key) {
+            document.inbox = inbox;
+            document.inbox_bytes = inbox_bytes;
+            document.inbox.push_back(Incoming::Reconsider);
+        }
+        // What is stored was durable and judged before: it is applied without being kept again.
+        self.pump(&key);
+        self.notice(Notice::Opened(key));
+        for request in waiting {
+            self.done(request, Ok(()));
+        }
+        for conn in self.conns_of(&key) {
+            self.generate(conn, &key);
+        }
+    }
+
+    /// A document with its first change; what storage holds of it waits to be judged anew, since
+    /// the log may say otherwise by now.
+    fn document_from(&mut self, home: Home, stored: StoredDocument) -> Document {
+        let mut document = Document {
+            live: Automerge::new(),
+            index: ChangeIndex::new(),
+            frontiers: BTreeMap::new(),
+            loose: BTreeMap::new(),
+            pending: BTreeMap::new(),
+            pending_bytes: 0,
+            refused: BTreeMap::new(),
+            refused_bytes: 0,
+            flight: None,
+            inbox: VecDeque::new(),
+            inbox_bytes: 0,
+            used: self.calls,
+            bytes: 0,
+            is_stale: false,
+            home,
+        };
+        if let Home::Circle(_, named) = &document.home
+            && let Some(first) = self.config.first_changes.get(&named.kind)
+            && let (Ok(header), Ok(change)) = (
+                smallwin_gate::read_change(first),
+                Change::from_bytes(first.clone()),
+            )
+            && document.live.apply_changes([change]).is_ok()
+            && document
+                .index
+                .admit(&header, &self.rules(&document.home))
+                .is_err()
+        {
+            // Our own constant bytes: the engine's tests hold every kind to this.
+            document.live = Automerge::new();
+        }
+        for bytes in stored.frontiers {
+            if let Ok(frontier) = Frontier::decode(&bytes) {
+                document.take_frontier(frontier, true);
+            }
+        }
+        for chunk in stored.chunks {
+            for change in self.stored_changes(chunk) {
+                document.bytes += change.bytes.len() as u64;
+                document.wait(change, None, None, true, self.now);
+            }
+        }
+        for row in stored.refused {
+            if let Some(refused) = RefusedChange::from_row(&row.0)
+                && !document.pending.contains_key(&refused.header.hash)
+            {
+                if let Some(frontier) = refused.frontier {
+                    document.take_frontier(frontier, false);
+                }
+                document.take_refused(refused);
+            }
+        }
+        document
+    }
+
+    /// The raw changes of a stored chunk: itself, or those of a snapshot.
+    fn stored_changes(&mut self, chunk: Vec<u8>) -> Vec<GateChange> {
+        if let Ok(header) = smallwin_gate::read_change(&chunk) {
+            return vec![GateChange {
+                header,
+                bytes: chunk,
+            }];
+        }
+        changes_of_document(&chunk).unwrap_or_else(|| {
+            self.totals.panics_caught += 1;
+            Vec::new()
+        })
+    }
+
+    fn load_failed(
+        &mut self,
+        key: DocKey,
+        inbox: VecDeque<Incoming>,
+        waiting: Vec<Request>,
+        why: String,
+    ) {
+        for incoming in inbox {
+            match incoming {
+                Incoming::Sync { conn, .. } => self.say_unavailable(conn, &key),
+                Incoming::Local { request, .. } => {
+                    self.done(request, Err(WriteRefused::NotKept(why.clone())))
+                }
+                Incoming::Frontiers { .. } | Incoming::Reconsider => {}
+            }
+        }
+        for request in waiting {
+            self.done(request, Err(WriteRefused::NotKept(why.clone())));
+        }
+        for conn in self.conns_of(&key) {
+            self.leave(conn, &key);
+        }
+        self.notice(Notice::OpenFailed { document: key, why });
+    }
+
+    /// An open document that is stored nowhere: whoever asked is told, and hears when it appears.
+    fn nobody_has(&mut self, key: DocKey, inbox: VecDeque<Incoming>, waiting: Vec<Request>) {
+        let mut askers: BTreeSet<ConnId> = self.conns_of(&key).into_iter().collect();
+        for incoming in inbox {
+            match incoming {
+                Incoming::Sync { conn, .. } => {
+                    askers.insert(conn);
+                }
+                Incoming::Local { request, .. } => {
+                    self.done(
+                        request,
+                        Err(WriteRefused::NotKept(
+                            "there is no such document".to_owned(),
+                        )),
+                    );
+                }
+                Incoming::Frontiers { .. } | Incoming::Reconsider => {}
+            }
+        }
+        for request in waiting {
+            self.done(
+                request,
+                Err(WriteRefused::NotKept(
+                    "there is no such document".to_owned(),
+                )),
+            );
+        }
+        let wants_max = self.config.limits.documents_per_conn_max;
+        for conn in askers {
+            self.leave(conn, &key);
+            if let Some(connection) = self.conns.get_mut(&conn)
+                && connection.wants.len() < wants_max
+            {
+                connection.wants.insert(key);
+            }
+            self.say_unavailable(conn, &key);
+        }
+    }
+
+    /// Forgets a document without telling anybody; returns the local calls that waited for it.
+    pub(super) fn drop_document(&mut self, key: &DocKey) -> Vec<Request> {
+        let Some(slot) = self.documents.remove(key) else {
+            return Vec::new();
+        };
+        self.restart_exchange(key);
+        match slot {
+            Slot::Loading { waiting, .. } => waiting,
+            Slot::Open(document) => {
+                let waiting = document.inbox.iter().filter_map(|incoming| match incoming {
+                    Incoming::Local { request, .. } => Some(*request),
+                    _ => None,
+                });
+                let flying = document
+                    .flight
+                    .iter()
+                    .flat_map(|flight| flight.requests.iter().map(|(request, _)| *request));
+                waiting.chain(flying).collect()
+            }
+        }
+    }
+
+    /// Lets idle documents go while too many are in memory, the least recently used first.
+    pub(super) fn evict(&mut self) {
+        while self.documents.len() > self.config.limits.documents_open_max {
+            let idle = self.documents.iter().filter_map(|(key, slot)| match slot {
+                Slot::Open(document) if document.is_idle() => Some((document.used, *key)),
+                _ => None,
+            });
+            let Some((_, key)) = idle.min() else { return };
+            self.documents.remove(&key);
+        }
+    }
+
+    /// A connection is gone: changes that only it brought and that still wait go with it.
+    pub(super) fn forget_pending_of(&mut self, conn: ConnId) {
+        for slot in self.documents.values_mut() {
+            let Slot::Open(document) = slot else { continue };
+            for pending in document.pending.values_mut() {
+                pending.from.remove(&conn);
+            }
+            document.forget_orphans();
+        }
+    }
+}
+
+/// Whether something that waits would begin the document.
+fn begins(inbox: &VecDeque<Incoming>) -> bool {
+    inbox.iter().any(|incoming| match incoming {
+        Incoming::Sync {
+            message, changes, ..
+        } => !message.heads.is_empty() || !changes.is_empty(),
+        Incoming::Local { changes, .. } => !changes.is_empty(),
+        Incoming::Frontiers { .. } | Incoming::Reconsider => false,
+    })
+}
+
+impl Document {
+    /// Whether nothing would be lost if it were read again from storage later.
+    fn is_idle(&self) -> bool {
+        self.flight.is_none()
+            && self.inbox.is_empty()
+            && self.pending.values().all(|pending| pending.stored)
+    }
+
+    /// Forgets changes that wait and that nobody who is here brought.
+    pub(super) fn forget_orphans(&mut self) {
+        let before = self.pending.len();
+        self.pending.retain(|_, pending| {
+            !pending.from.is_empty() || pending.stored || pending.request.is_some()
+        });
+        if self.pending.len() != before {
+            self.pending_bytes = self
+                .pending
+                .values()
+                .map(|pending| pending.bytes.len())
+                .sum();
+        }
+    }
+
+    /// Puts a change that passed the gate among those that wait, unless it is known.
+    pub(super) fn wait(
+        &mut self,
+        change: GateChange,
+        from: Option<ConnId>,
+        request: Option<Request>,
+        stored: bool,
+        now: Millis,
+    ) {
+        let GateChange { header, bytes } = change;
+        let hash = header.hash;
+        if self.index.contains(&hash) || self.refused.contains_key(&hash) {
+            return;
+        }
+        if !self.pending.contains_key(&hash) {
+            self.pending_bytes += bytes.len();
+        }
+        let pending = self.pending.entry(hash).or_insert_with(|| Pending {
+            header,
+            bytes,
+            from: BTreeSet::new(),
+            request: None,
+            since: now,
+            told_unsigned: false,
+            stored,
+        });
+        pending.from.extend(from);
+        pending.request = pending.request.or(request);
+    }
+
+    /// Remembers a frontier whose change is not applied yet.
+    pub(super) fn take_frontier(&mut self, frontier: Frontier, stored: bool) {
+        self.loose
+            .entry((frontier.actor, frontier.seq, frontier.hash))
+            .or_insert(Loose { frontier, stored });
+    }
+
+    /// Takes a change out of those that wait.
+    pub(super) fn unwait(&mut self, hash: &[u8; 32]) -> Option<Pending> {
+        let pending = self.pending.remove(hash)?;
+        self.pending_bytes = self.pending_bytes.saturating_sub(pending.bytes.len());
+        Some(pending)
+    }
+
+    /// Keeps a change aside.
+    pub(super) fn take_refused(&mut self, refused: RefusedChange) {
+        self.refused_bytes += refused.bytes.len();
+        if let Some(before) = self.refused.insert(refused.header.hash, refused) {
+            self.refused_bytes = self.refused_bytes.saturating_sub(before.bytes.len());
+        }
+    }
+
+    /// Takes a change out of those that are kept aside.
+    pub(super) fn drop_refused(&mut self, hash: &[u8; 32]) -> Option<RefusedChange> {
+        let refused = self.refused.remove(hash)?;
+        self.refused_bytes = self.refused_bytes.saturating_sub(refused.bytes.len());
+        Some(refused)
+    }
+}

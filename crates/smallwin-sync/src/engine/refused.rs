@@ -1,0 +1,70 @@
+//! A change that is kept aside, and its row in storage.
+
+use smallwin_circle::Frontier;
+use smallwin_gate::ChangeHeader;
+
+/// A change that is kept aside: never applied, never offered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RefusedChange {
+    pub(crate) header: ChangeHeader,
+    pub(crate) reason: String,
+    /// The frontier that proves it is its author's work, when there was one.
+    pub(crate) frontier: Option<Frontier>,
+    pub(crate) bytes: Vec<u8>,
+    /// Whether it stands among the changes of the document in storage (it was admitted once).
+    pub(crate) stored: bool,
+}
+
+/// The codes of `smallwin/refused`.
+pub(crate) const UNSIGNED: &str = "unsigned";
+pub(crate) const MALFORMED: &str = "malformed";
+
+impl RefusedChange {
+    /// Whether no later record can make it admitted.
+    pub(crate) fn is_final(&self) -> bool {
+        self.reason == MALFORMED
+    }
+
+    /// The row: length of the code (one byte) ‖ code ‖ 1 or 0 for a frontier ‖ frontier ‖ change.
+    pub(crate) fn to_row(&self) -> Vec<u8> {
+        let mut row =
+            Vec::with_capacity(self.bytes.len() + self.reason.len() + 2 + Frontier::LENGTH);
+        // Codes are a few letters long.
+        let length = u8::try_from(self.reason.len()).unwrap_or(u8::MAX);
+        row.push(length);
+        row.extend(self.reason.bytes().take(usize::from(length)));
+        match &self.frontier {
+            Some(frontier) => {
+                row.push(1);
+                row.extend(frontier.encode());
+            }
+            None => row.push(0),
+        }
+        row.extend(&self.bytes);
+        row
+    }
+
+    /// Reads a row; nothing when it is damaged.
+    pub(crate) fn from_row(row: &[u8]) -> Option<RefusedChange> {
+        let (length, rest) = row.split_first()?;
+        let (reason, rest) = rest.split_at_checked(usize::from(*length))?;
+        let (has_frontier, rest) = rest.split_first()?;
+        let (frontier, bytes) = match has_frontier {
+            0 => (None, rest),
+            1 => {
+                let (frontier, bytes) = rest.split_at_checked(Frontier::LENGTH)?;
+                (Some(Frontier::decode(frontier).ok()?), bytes)
+            }
+            _ => return None,
+        };
+        let reason = String::from_utf8(reason.to_vec()).ok()?;
+        let header = smallwin_gate::read_change(bytes).ok()?;
+        Some(RefusedChange {
+            header,
+            reason,
+            frontier,
+            bytes: bytes.to_vec(),
+            stored: false,
+        })
+    }
+}

@@ -1,0 +1,117 @@
+//! Every limit of the engine, with its reason (rules G2 and S2).
+
+/// The limits of one engine; tests and the simulation make them small.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Bytes of one frame, not above what the gate allows. A whole document travels in one frame, and stock peers cannot split
+    /// it; automerge documents of years of editing stay below this.
+    pub frame_bytes_max: usize,
+    /// Bytes of a frame before the peer proved itself; a `join` takes some 300.
+    pub hello_bytes_max: usize,
+    /// Milliseconds a peer has to prove itself.
+    pub handshake_ms: u64,
+    /// Connections at once; a team node serves tens of people with a few tabs each.
+    pub conns_max: usize,
+    /// Circles held at once.
+    pub circles_max: usize,
+    /// Items in all `smallwin/circles` frames of a connection, matched or waiting to be.
+    pub items_max: usize,
+    /// Records in one frame; more go in several.
+    pub records_per_frame_max: usize,
+    /// Record ids in one `smallwin/log` frame, 32 bytes each.
+    pub ids_per_frame_max: usize,
+    /// Records of one circle; at 4 KiB each this bounds a log to 64 MiB.
+    pub records_per_circle_max: usize,
+    /// Record bytes that may wait while a log is being kept.
+    pub records_waiting_bytes_max: usize,
+    /// Cards of one circle; one per person.
+    pub cards_per_circle_max: usize,
+    /// Cards that wait for the record of their author, per circle.
+    pub cards_waiting_max: usize,
+    /// Manifests held per circle: one per snapshot.
+    pub manifests_per_circle_max: usize,
+    /// Bytes of one manifest (spec §4).
+    pub manifest_bytes_max: usize,
+    /// Documents in memory; the least recently used idle one makes room.
+    pub documents_open_max: usize,
+    /// Documents a connection takes part in or waits for.
+    pub documents_per_conn_max: usize,
+    /// Bytes of sync messages that may wait for one document while it loads or is being kept.
+    /// More closes the connection that brings them: its frames may not be dropped singly.
+    pub inbox_bytes_max: usize,
+    /// Bytes of pending changes of one document.
+    pub pending_bytes_max: usize,
+    /// Pending changes of one document.
+    pub pending_max: usize,
+    /// Milliseconds after which a sender is told that its changes still lack a signature.
+    pub unsigned_ms: u64,
+    /// Frontiers of one document that wait for their change.
+    pub frontiers_waiting_max: usize,
+    /// Frontiers in one frame; each costs a signature check of some 80 µs.
+    pub frontiers_per_frame_max: usize,
+    /// Bytes of changes kept aside for one document.
+    pub refused_bytes_max: usize,
+    /// Changes kept aside for one document.
+    pub refused_max: usize,
+    /// Bytes of one ephemeral message; a cursor takes tens.
+    pub ephemeral_bytes_max: usize,
+    /// Senders of ephemeral messages remembered, to pass each message on once.
+    pub ephemeral_senders_max: usize,
+    /// Paired keys.
+    pub paired_max: usize,
+    /// Wrong secrets before the pairing secret is void; it has 128 bits, so this only stops noise.
+    pub pair_attempts_max: u32,
+    /// Joins of other people that wait here for someone who can accept them.
+    pub joins_waiting_max: usize,
+    /// Bytes of text fields that a peer chooses: codes, addresses, questions.
+    pub text_bytes_max: usize,
+    /// People named in one `smallwin/reached` frame.
+    pub people_per_frame_max: usize,
+    /// Heads of a document or log that one frame may name; the gate allows as many.
+    pub heads_max: usize,
+    /// Bytes of one document of the open space.
+    pub open_document_bytes_max: u64,
+    /// Bytes of all documents of the open space.
+    pub open_bytes_max: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            frame_bytes_max: smallwin_gate::limits::FRAME_BYTES_MAX,
+            hello_bytes_max: 4096,
+            handshake_ms: 10_000,
+            conns_max: 512,
+            circles_max: 1024,
+            items_max: 2048,
+            records_per_frame_max: 256,
+            ids_per_frame_max: 16_384,
+            records_per_circle_max: 16_384,
+            records_waiting_bytes_max: 4 << 20,
+            cards_per_circle_max: 4096,
+            cards_waiting_max: 64,
+            manifests_per_circle_max: 1024,
+            manifest_bytes_max: 65_536,
+            documents_open_max: 256,
+            documents_per_conn_max: 8192,
+            inbox_bytes_max: 32 << 20,
+            pending_bytes_max: 8 << 20,
+            pending_max: 10_000,
+            unsigned_ms: 10_000,
+            frontiers_waiting_max: 1024,
+            frontiers_per_frame_max: 256,
+            refused_bytes_max: 4 << 20,
+            refused_max: 20_000,
+            ephemeral_bytes_max: 64 << 10,
+            ephemeral_senders_max: 4096,
+            paired_max: 64,
+            pair_attempts_max: 5,
+            joins_waiting_max: 64,
+            text_bytes_max: 2048,
+            people_per_frame_max: 1024,
+            heads_max: 1024,
+            open_document_bytes_max: 64 << 20,
+            open_bytes_max: 1 << 30,
+        }
+    }
+}
