@@ -55,6 +55,9 @@ struct State {
     trouble: Option<String>,
     /// Whom to tell that the first dial failed.
     asked_by: Option<ConnId>,
+    /// Whether it is dialled for its invites only, and not kept when they turn out worthless.
+    is_for_invites: bool,
+    is_forgotten: bool,
 }
 
 /// One peer as it stands.
@@ -114,10 +117,51 @@ impl Dialer {
         };
         drop(peers);
         if purpose.remember {
-            let (key, value) = peer.remembered().row();
-            let _engine_stopped = self.0.wake.send(Wake::Remember { key, value });
+            self.remember(&peer);
         }
         Ok(())
+    }
+
+    /// An invite was used: it need not be presented again, and its nodes stay peers.
+    pub(crate) fn joined(&self, circle: &CircleId) {
+        let mut peers = self.0.peers.lock().unwrap_or_else(PoisonError::into_inner);
+        for peer in peers.values_mut() {
+            let mut state = peer.lock();
+            if state.invites.remove(circle).is_some() {
+                state.is_for_invites = false;
+                drop(state);
+                self.remember(peer);
+            }
+        }
+    }
+
+    /// An invite is worth nothing: nodes that were dialled for it alone are no peers any more.
+    /// Returns the connections to close.
+    pub(crate) fn refused(&self, circle: &CircleId) -> Vec<ConnId> {
+        let mut peers = self.0.peers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut close = Vec::new();
+        peers.retain(|address, peer| {
+            let mut state = peer.lock();
+            if state.invites.remove(circle).is_none() {
+                return true;
+            }
+            if !state.is_for_invites || !state.invites.is_empty() {
+                drop(state);
+                self.remember(peer);
+                return true;
+            }
+            state.is_forgotten = true;
+            close.extend(state.connection);
+            peer.hurry.notify_one();
+            let _engine_stopped = self.0.wake.send(Wake::Forget { key: address.clone().into_bytes() });
+            false
+        });
+        close
+    }
+
+    fn remember(&self, peer: &Arc<Peer>) {
+        let (key, value) = peer.remembered().row();
+        let _engine_stopped = self.0.wake.send(Wake::Remember { key, value });
     }
 
     /// All peers as they stand.
@@ -136,7 +180,10 @@ impl Dialer {
     fn join(&self, peer: &Arc<Peer>, url: PeerUrl, purpose: &Purpose) {
         let mut state = peer.lock();
         state.url = url.with_key(state.url.node_key().copied());
-        let Some((circle, secret)) = purpose.invite else { return };
+        let Some((circle, secret)) = purpose.invite else {
+            state.is_for_invites = false;
+            return;
+        };
         state.invites.insert(circle, secret);
         match state.connection {
             Some(conn) => {
@@ -162,6 +209,9 @@ impl Dialer {
             };
             if let Some(connected) = connected {
                 self.run(&peer, connected).await;
+            }
+            if peer.lock().is_forgotten {
+                return;
             }
             let pause = backoff.pause(started.elapsed(), chance::fraction());
             tokio::select! {
@@ -221,6 +271,8 @@ impl Peer {
             connection: None,
             trouble: None,
             asked_by: purpose.asked_by,
+            is_for_invites: purpose.invite.is_some(),
+            is_forgotten: false,
         };
         Self { state: Mutex::new(state), hurry: Notify::new() }
     }

@@ -39,6 +39,8 @@ pub(crate) enum Wake {
     Look(Box<dyn FnOnce(&Engine) + Send>),
     /// A peer is to be dialled at the next start too.
     Remember { key: Vec<u8>, value: Vec<u8> },
+    /// A peer is not to be dialled at the next start.
+    Forget { key: Vec<u8> },
     /// A new pairing link is wanted.
     PairingLink { answer: oneshot::Sender<Result<String, CallError>> },
     /// Time passed; the next tick waits until this one was handled.

@@ -21,6 +21,9 @@ use crate::status::Status;
 /// Close code of a node that stops (RFC 6455, 7.4.1), with its reason.
 const GOING_AWAY: (u16, &str) = (1001, "going-away");
 
+/// Close code of a connection that is not needed any more, with its reason.
+const NORMAL: (u16, &str) = (1000, "not-needed");
+
 /// What the loop works with.
 #[derive(Debug)]
 pub(crate) struct Parts {
@@ -39,11 +42,13 @@ pub(crate) struct Core {
     /// Callers whose wish is not durable yet.
     callers: BTreeMap<Request, oneshot::Sender<Result<(), CallError>>>,
     next_request: u64,
+    /// Who asked for the dial with an invite of a circle.
+    dial_askers: BTreeMap<CircleId, ConnId>,
 }
 
 impl Core {
     pub(crate) fn new(parts: Parts) -> Self {
-        Self { parts, sockets: BTreeMap::new(), callers: BTreeMap::new(), next_request: 0 }
+        Self { parts, sockets: BTreeMap::new(), callers: BTreeMap::new(), next_request: 0, dial_askers: BTreeMap::new() }
     }
 
     /// Runs until it is told to stop or nobody can wake it any more.
@@ -73,6 +78,7 @@ impl Core {
             Wake::Closed { conn } => {
                 debug!(conn = conn.0, "a socket is gone");
                 self.sockets.remove(&conn);
+                self.dial_askers.retain(|_, asked_by| *asked_by != conn);
                 self.handle(Event::Closed { conn });
             }
             Wake::Kept { ticket } => self.handle(Event::Kept { ticket }),
@@ -84,6 +90,7 @@ impl Core {
             Wake::Local { local, answer } => self.local(local, answer),
             Wake::Look(look) => look(&self.parts.engine),
             Wake::Remember { key, value } => self.parts.disk.put(Table::Peer, key, value),
+            Wake::Forget { key } => self.parts.disk.delete(Table::Peer, key),
             Wake::PairingLink { answer } => {
                 let link = self.pairing_link();
                 let _caller_gone = answer.send(link);
@@ -150,6 +157,9 @@ impl Core {
 
     fn dial(&mut self, url: &str, circle: CircleId, secret: Option<[u8; 16]>, asked_by: ConnId) {
         let invite = secret.map(|secret| (circle, secret));
+        if invite.is_some() {
+            self.dial_askers.insert(circle, asked_by);
+        }
         let purpose = Purpose { invite, remember: true, asked_by: Some(asked_by) };
         let dialled = match url.parse::<PeerUrl>() {
             Ok(url) if self.parts.facts.is_own(&url) => Ok(()),
@@ -168,6 +178,8 @@ impl Core {
         let json = match what.as_str() {
             "status" => serde_json::to_value(self.status()),
             "addresses" => serde_json::to_value(self.parts.facts.addresses(&self.parts.dialer)),
+            // A browser asks this to learn whether the connection still carries anything.
+            "alive" => Ok(serde_json::json!({ "alive": true })),
             "pairing-link" => match self.pairing_link() {
                 Ok(link) => Ok(serde_json::json!({ "link": link })),
                 Err(error) => Ok(serde_json::json!({ "error": error.to_string() })),
@@ -202,11 +214,37 @@ impl Core {
             }
             notice => {
                 log(&notice);
-                if matches!(notice, Notice::ReadOnly { .. }) {
-                    self.parts.writable.store(false, Ordering::Release);
+                match &notice {
+                    Notice::ReadOnly { .. } => self.parts.writable.store(false, Ordering::Release),
+                    Notice::JoinAccepted(circle) | Notice::CircleChanged(circle) => self.joined(circle),
+                    Notice::JoinRefused { circle, code } => self.join_refused(*circle, code),
+                    _ => {}
                 }
                 let _nobody_listens = self.parts.notices.send(notice);
             }
+        }
+    }
+}
+
+impl Core {
+    /// Our own device may have become a member: then the invite did its work.
+    fn joined(&self, circle: &CircleId) {
+        let state = self.parts.engine.log(circle).map(smallwin_circle::Log::state);
+        if state.is_some_and(|state| state.role_of_device(&self.parts.facts.device_key).is_some()) {
+            self.parts.dialer.joined(circle);
+        }
+    }
+
+    /// An invite that we presented is worth nothing: whoever asked for it hears so.
+    fn join_refused(&mut self, circle: CircleId, code: &str) {
+        for conn in self.parts.dialer.refused(&circle) {
+            if let Some(socket) = self.sockets.get(&conn) {
+                socket.close(NORMAL.0, NORMAL.1);
+            }
+        }
+        if let Some(conn) = self.dial_askers.remove(&circle) {
+            let about = Some(circle.to_string());
+            self.local(Local::Notify { conn, code: code.to_owned(), about }, None);
         }
     }
 }

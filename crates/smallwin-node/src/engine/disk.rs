@@ -40,9 +40,18 @@ impl Disk {
         }
     }
 
-    /// Writes something of the node's own that nobody waits for.
+    /// Keeps a row of the node's own that nobody waits for.
     pub(crate) fn put(&self, table: Table, key: Vec<u8>, value: Vec<u8>) {
-        let batch = Batch(vec![Op::Put { table: table.number(), key, value }]);
+        self.unheard(Op::Put { table: table.number(), key, value });
+    }
+
+    /// Removes a row of the node's own.
+    pub(crate) fn delete(&self, table: Table, key: Vec<u8>) {
+        self.unheard(Op::Delete { table: table.number(), key });
+    }
+
+    fn unheard(&self, op: Op) {
+        let batch = Batch(vec![op]);
         let done = |kept: Result<_, StoreError>| {
             if let Err(error) = kept {
                 tracing::error!(%error, "a row of the node was not kept");

@@ -11,6 +11,13 @@ use super::{Handle, HandleError};
 use crate::chance;
 use crate::clock::{now, timestamp};
 
+/// Where a record stands: its number, the author's record before it, and what the author had seen.
+pub(super) struct Place {
+    seq: u64,
+    prev: Option<RecordId>,
+    pub(super) deps: Vec<RecordId>,
+}
+
 impl Handle {
     /// The circles that are held here, in the order of their ids.
     ///
@@ -106,11 +113,22 @@ impl Handle {
 
     /// A record of this device that builds on the log as it stands.
     pub(super) async fn make(&self, circle: CircleId, body: Body) -> Result<Record, HandleError> {
-        let log = self.log(circle).await?;
+        let place = self.next(circle).await?;
+        self.make_at(circle, place, body)
+    }
+
+    /// Where the next record of this device stands.
+    pub(super) async fn next(&self, circle: CircleId) -> Result<Place, HandleError> {
+        let next = self.look(move |engine| engine.next_record(&circle)).await?;
+        let (seq, prev, deps) = next.ok_or(HandleError::UnknownCircle)?;
+        Ok(Place { seq, prev, deps })
+    }
+
+    /// A record of this device at a place that was asked for before.
+    pub(super) fn make_at(&self, circle: CircleId, place: Place, body: Body) -> Result<Record, HandleError> {
+        let Place { seq, prev, deps } = place;
         let author = self.device_key();
-        let (seq, prev, deps) = log.next(&author);
-        let circle = Some(circle);
-        self.sign(&Payload { author, body, circle, claimed: timestamp(), deps, prev, seq })
+        self.sign(&Payload { author, body, circle: Some(circle), claimed: timestamp(), deps, prev, seq })
     }
 
     fn sign(&self, payload: &Payload) -> Result<Record, HandleError> {

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use smallwin_circle::{Body, CircleId, InviteLink, join_message};
 use smallwin_sync::{Local, Notice};
+use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Handle, HandleError};
+use super::{Handle, HandleError, LOOK_AGAIN};
 use crate::dialer::Purpose;
 use crate::engine::CallError;
 use crate::peer_url::PeerUrl;
@@ -16,37 +17,37 @@ impl Handle {
     /// Joins a circle: dials the nodes of the link, fetches the log, asks for acceptance.
     ///
     /// # Errors
-    /// When no node can be reached, or the invite is not accepted. The dial stays: whoever joins
-    /// without a network is asked again later.
+    /// When no node can be reached, or the invite is not accepted. While nobody refused it the dial
+    /// stays, and a join that was asked for is asked again.
     pub async fn join(&self, link: &InviteLink, within: Duration) -> Result<CircleId, HandleError> {
-        let deadline = Instant::now() + within;
         let circle = link.circle;
-        let mut changes = self.changes();
+        let mut attempt = Attempt { link, deadline: Instant::now() + within, changes: self.changes(), is_asked: false };
         self.local(Local::Follow { circle }).await?;
         self.approach(link).await?;
-        let fetched = self
-            .wait_for("fetching the Small Win", within, move |engine| engine.log(&circle).map(|_| ()))
-            .await;
-        if let Err(error) = fetched {
-            return Err(self.why_unreachable().unwrap_or(error));
+        while self.me(circle).await.is_err() {
+            if !attempt.is_asked && self.log(circle).await.is_ok() {
+                self.ask_to_join(link).await?;
+                attempt.is_asked = true;
+            }
+            attempt.wait(self).await?;
         }
-        if self.me(circle).await.is_ok() {
-            return Ok(circle);
-        }
+        Ok(circle)
+    }
+
+    /// Signs the join with the invite key and this device, and asks for the accepter's signature.
+    async fn ask_to_join(&self, link: &InviteLink) -> Result<(), HandleError> {
+        let circle = link.circle;
         let invite = link.invite_key();
         let log = self.log(circle).await?;
-        let unknown = || HandleError::JoinRefused { code: String::from("invite-unknown") };
-        let known = log.state().invite_by_key(&invite.public()).ok_or_else(unknown)?;
+        let refused = |code: &str| HandleError::JoinRefused { code: code.to_owned() };
+        let known = log.state().invite_by_key(&invite.public()).ok_or_else(|| refused("invite-unknown"))?;
         if !known.used_by.is_empty() {
-            return Err(HandleError::JoinRefused { code: String::from("invite-used") });
+            return Err(refused("invite-used"));
         }
-        let author = self.device_key();
         let sealing = self.0.sealing;
-        let proof = invite.sign(&join_message(&circle, &author, &sealing));
+        let proof = invite.sign(&join_message(&circle, &self.device_key(), &sealing));
         let record = self.make(circle, Body::Join { invite: known.record, proof, sealing }).await?;
-        self.local(Local::RequestJoin { circle, record: record.bytes().to_vec() }).await?;
-        self.accepted(circle, deadline, &mut changes).await?;
-        Ok(circle)
+        self.local(Local::RequestJoin { circle, record: record.bytes().to_vec() }).await
     }
 
     /// Dials the nodes that the link names: by oneself, or by the node beside.
@@ -83,25 +84,43 @@ impl Handle {
         let why = peers.into_iter().find_map(|peer| peer.trouble)?;
         Some(HandleError::Unreachable { why })
     }
+}
 
-    async fn accepted(
-        &self,
-        circle: CircleId,
-        deadline: Instant,
-        changes: &mut tokio::sync::broadcast::Receiver<Notice>,
-    ) -> Result<(), HandleError> {
-        loop {
-            if self.me(circle).await.is_ok() {
-                return Ok(());
-            }
-            match timeout_at(deadline, changes.recv()).await {
-                Ok(Ok(Notice::JoinRefused { circle: refused, code })) if refused == circle => {
-                    return Err(HandleError::JoinRefused { code });
-                }
-                Ok(Ok(_) | Err(RecvError::Lagged(_))) => {}
-                Ok(Err(RecvError::Closed)) => return Err(CallError::Stopped.into()),
-                Err(_) => return Err(HandleError::Timeout { what: "accepting the invite" }),
-            }
+/// One attempt to join.
+struct Attempt<'a> {
+    link: &'a InviteLink,
+    deadline: Instant,
+    changes: Receiver<Notice>,
+    is_asked: bool,
+}
+
+impl Attempt<'_> {
+    /// Waits until something happened that may bring the join further.
+    async fn wait(&mut self, handle: &Handle) -> Result<(), HandleError> {
+        if Instant::now() >= self.deadline {
+            return Err(self.too_late(handle));
         }
+        let again = self.deadline.min(Instant::now() + LOOK_AGAIN);
+        match timeout_at(again, self.changes.recv()).await {
+            Ok(Ok(Notice::JoinRefused { circle, code })) if circle == self.link.circle => {
+                Err(HandleError::JoinRefused { code })
+            }
+            Ok(Ok(Notice::NoticeFrom { code, about, .. })) if code == "dial-failed" && self.is_last_hint(about.as_deref()) => {
+                Err(HandleError::Unreachable { why: String::from("nobody answers there") })
+            }
+            Ok(Err(RecvError::Closed)) => Err(CallError::Stopped.into()),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Whether the node that the node beside could not reach is the only one to try.
+    fn is_last_hint(&self, address: Option<&str>) -> bool {
+        let hint = self.link.hints.first().and_then(|hint| hint.to_string().parse::<PeerUrl>().ok());
+        self.link.hints.len() == 1 && hint.map(|url| url.address()).as_deref() == address
+    }
+
+    fn too_late(&self, handle: &Handle) -> HandleError {
+        let what = if self.is_asked { "accepting the invite" } else { "fetching the Small Win" };
+        handle.why_unreachable().unwrap_or(HandleError::Timeout { what })
     }
 }

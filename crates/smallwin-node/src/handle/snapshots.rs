@@ -46,18 +46,15 @@ impl Handle {
         let log = self.log(circle).await?;
         let docs = self.agreed_texts(&log).await?;
         let _one_at_a_time = self.0.writing.lock().await;
-        // The record is made on the log as it stands now; the manifest names the same heads.
-        let log = self.log(circle).await?;
-        let (_, _, heads) = log.next(&self.device_key());
-        let prev = log.state().snapshots().last().map(|snapshot| snapshot.record);
+        let place = self.next(circle).await?;
+        let prev = log.state_at(&place.deps).snapshots().last().map(|snapshot| snapshot.record);
+        // The record is made on what had been seen here, and the manifest names the same heads.
+        let heads = place.deps.clone();
         let manifest =
             Manifest { circle, created: timestamp(), docs, log: heads, prev, title: title.to_owned() };
         manifest.check().map_err(|error| HandleError::Sign(error.to_string()))?;
         let signature = manifest.sign(Purpose::Snapshot, &self.0.device);
-        let record = self.make(circle, Body::Snapshot { manifest: manifest.hash(), signature, prev }).await?;
-        if record.payload().deps != manifest.log {
-            return Err(HandleError::Sign(String::from("the circle changed at this very moment; try again")));
-        }
+        let record = self.make_at(circle, place, Body::Snapshot { manifest: manifest.hash(), signature, prev })?;
         self.local(Local::Append { circle, record: record.bytes().to_vec() }).await?;
         self.local(Local::Manifest { circle, bytes: manifest.to_bytes() }).await?;
         Ok(record.id())
@@ -88,8 +85,8 @@ impl Handle {
         let missing = || HandleError::NoSnapshot(snapshot.to_string());
         let mut snapshots = log.state().snapshots().iter();
         let hash = snapshots.find(|found| found.record == *snapshot).ok_or_else(missing)?.manifest;
-        let found = self.look(move |engine| engine.manifest(&hash).cloned()).await?;
-        found.ok_or_else(missing)
+        let found = self.look(move |engine| engine.manifest(hash.as_bytes()).map(<[u8]>::to_vec)).await?;
+        Manifest::parse(&found.ok_or_else(missing)?).map_err(|error| HandleError::Sign(error.to_string()))
     }
 
     async fn agreed_texts(&self, log: &Log) -> Result<Vec<ManifestDocument>, HandleError> {
