@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use smallwin_circle::{Body, Card, CircleId, Inserted, Log, Manifest, Record};
+use smallwin_circle::{Body, Card, CircleId, Log, Manifest, Record, RecordId};
 
 use super::Engine;
 use super::circle::Circle;
@@ -94,15 +94,28 @@ fn log_of(records: Vec<Vec<u8>>) -> Option<Log> {
     let circle = CircleId::of(genesis.id());
     let mut log = Log::new(genesis).ok()?;
     records.retain(|record| record.payload().circle == Some(circle));
-    // The log holds back only so many records that wait for others, so go on while it takes some.
-    loop {
-        let before = records.len();
-        records.retain(|record| {
-            let is_ready = log.knows_all(&record.payload().deps);
-            is_ready && { matches!(log.insert(record.clone()), Ok(Inserted::Pending)) } || !is_ready
-        });
-        if records.len() == before {
-            return Some(log);
+    // Each record goes in when the last one that it names has: the log itself holds back few.
+    let mut dependents: BTreeMap<RecordId, Vec<usize>> = BTreeMap::new();
+    let mut missing: Vec<usize> = records
+        .iter()
+        .map(|record| record.payload().deps.len())
+        .collect();
+    for (place, record) in records.iter().enumerate() {
+        for dep in &record.payload().deps {
+            dependents.entry(*dep).or_default().push(place);
         }
     }
+    let mut ready = vec![circle.genesis()];
+    while let Some(id) = ready.pop() {
+        for place in dependents.remove(&id).unwrap_or_default() {
+            let (Some(left), Some(record)) = (missing.get_mut(place), records.get(place)) else {
+                continue;
+            };
+            *left -= 1;
+            if *left == 0 && log.insert(record.clone()).is_ok() {
+                ready.push(record.id());
+            }
+        }
+    }
+    Some(log)
 }

@@ -53,7 +53,7 @@ impl Engine {
         &mut self,
         key: &DocKey,
         document: &mut Document,
-    ) -> (Vec<Participant>, Vec<(Request, Vec<[u8; 32]>)>) {
+    ) -> (Vec<Participant>, Requests) {
         let mut participants = Vec::new();
         let mut requests = Vec::new();
         document.inbox_bytes = 0;
@@ -143,7 +143,7 @@ impl Engine {
         index: &ChangeIndex,
         mut verdict: Verdict,
         participants: Vec<Participant>,
-        requests: Vec<(Request, Vec<[u8; 32]>)>,
+        requests: Requests,
     ) -> (Prepared, Vec<Write>) {
         let changes: Vec<([u8; 32], &[u8])> = verdict
             .admitted
@@ -339,7 +339,7 @@ impl Engine {
         }
     }
 
-    fn answer_requests(&mut self, key: &DocKey, requests: Vec<(Request, Vec<[u8; 32]>)>) {
+    fn answer_requests(&mut self, key: &DocKey, requests: Requests) {
         for (request, hashes) in requests {
             let Some(Slot::Open(document)) = self.documents.get_mut(key) else {
                 return;
@@ -415,6 +415,9 @@ impl Engine {
         }
     }
 }
+
+/// Local calls, each with the hashes of its changes.
+type Requests = Vec<(Request, Vec<[u8; 32]>)>;
 
 /// A flight that is ready, and whether Automerge refused something that the gate had passed.
 struct Prepared {

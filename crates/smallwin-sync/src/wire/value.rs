@@ -128,7 +128,7 @@ fn item<'b>(decoder: &mut Decoder<'b>, depth: usize) -> Result<Value<'b>, Error>
 
 /// A float that is a whole number JavaScript can count to, as that number.
 fn whole(float: f64) -> Value<'static> {
-    if float >= 0.0 && float <= 9_007_199_254_740_991.0 && float.fract() == 0.0 {
+    if (0.0..=9_007_199_254_740_991.0).contains(&float) && float.fract() == 0.0 {
         #[allow(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
