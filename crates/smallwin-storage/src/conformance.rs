@@ -163,6 +163,20 @@ impl Model {
         }
     }
 
+    /// A document's chunks, as [`Store::load`] must give them.
+    #[must_use]
+    pub fn load(&self, doc: &DocKey) -> Vec<Chunk> {
+        let of = |kind| {
+            self.chunks
+                .iter()
+                .filter(move |entry| entry.doc == *doc && entry.chunk.kind == kind)
+                .map(|entry| entry.chunk.clone())
+        };
+        of(ChunkKind::Snapshot)
+            .chain(of(ChunkKind::Change))
+            .collect()
+    }
+
     fn has(&self, doc: &DocKey, hash: &ChunkHash) -> bool {
         self.chunks
             .iter()
@@ -201,18 +215,6 @@ impl Model {
                 chunk: chunk.clone(),
             });
         }
-    }
-
-    fn load(&self, doc: &DocKey) -> Vec<Chunk> {
-        let of = |kind| {
-            self.chunks
-                .iter()
-                .filter(move |entry| entry.doc == *doc && entry.chunk.kind == kind)
-                .map(|entry| entry.chunk.clone())
-        };
-        of(ChunkKind::Snapshot)
-            .chain(of(ChunkKind::Change))
-            .collect()
     }
 
     fn scan(&self, table: u8) -> Vec<(Vec<u8>, Vec<u8>)> {

@@ -27,8 +27,8 @@ pub trait Store: Send {
     /// returns the last number.
     ///
     /// # Errors
-    /// [`StoreError::TooLarge`] changes nothing. After any other error it is unknown whether the batch will
-    /// be there when the store is next opened, the batch is not visible now, and the store is read-only.
+    /// [`StoreError::TooLarge`] changes nothing. After any other error nobody knows whether the batch was
+    /// kept; the store takes no more writes until it is opened again, which settles it.
     fn commit(&mut self, batch: &Batch) -> Result<Seq, StoreError>;
 
     /// The last commit's number.

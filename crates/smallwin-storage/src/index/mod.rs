@@ -27,7 +27,8 @@ pub(crate) use extent::{Extent, Place};
 pub(crate) use overlay::RowValue;
 
 use checkpoint::{Checkpoint, State};
-use overlay::{Extents, Overlay};
+use extent::EXTENT_BYTES;
+use overlay::{Base, Extents, Known, Overlay, Stored as StoredExtents};
 use sled_rows::SledRows;
 
 const DOCUMENT: u8 = 1;
@@ -119,19 +120,16 @@ impl Index {
         for Stored { op, .. } in ops {
             match op {
                 StoredOp::Erased => {}
-                StoredOp::PutChunk { doc, chunk } => {
-                    self.extents_mut(doc)?;
-                    self.overlay.put_chunk(doc, extent(record, chunk));
-                }
+                StoredOp::PutChunk { doc, chunk } => self.put_chunk(doc, extent(record, chunk))?,
                 StoredOp::Replace {
                     doc,
                     covered,
                     snapshot,
                 } => {
-                    self.extents_mut(doc)?.drop_covered(covered);
-                    self.overlay.put_chunk(doc, extent(record, snapshot));
+                    self.drop_covered(doc, covered)?;
+                    self.put_chunk(doc, extent(record, snapshot))?;
                 }
-                StoredOp::Purge { doc } => self.extents_mut(doc)?.drop_all(),
+                StoredOp::Purge { doc } => self.drop_chunks(doc, |_| false)?,
                 StoredOp::Delete { table, key } => self.overlay.set_row(*table, key, None),
                 StoredOp::Put {
                     table,
@@ -157,14 +155,43 @@ impl Index {
 
     /// Whether a chunk is kept.
     pub(crate) fn knows(&mut self, doc: &DocKey, hash: &ChunkHash) -> Result<bool, Trouble> {
-        Ok(self.extents_mut(doc)?.has(hash))
+        if self.overlay.document(doc).is_none() {
+            let stored = Extents::stored(&self.stored_extents(doc)?.0);
+            self.overlay.set_document(doc, stored);
+        }
+        match self
+            .overlay
+            .document(doc)
+            .map_or(Known::No, |extents| extents.knows(hash))
+        {
+            Known::Yes => Ok(true),
+            Known::No => Ok(false),
+            Known::IfStored => Ok(self
+                .stored_extents(doc)?
+                .0
+                .iter()
+                .any(|extent| extent.hash == *hash)),
+        }
     }
 
     /// Where a document's chunks lie, in the order of their commits.
     pub(crate) fn extents(&self, doc: &DocKey) -> Result<Vec<Extent>, Trouble> {
-        match self.overlay.documents.get(doc) {
-            Some(extents) => Ok(extents.list().to_vec()),
+        match self.overlay.document(doc) {
             None => Ok(self.stored_extents(doc)?.0),
+            Some(Extents {
+                base: Base::Dropped { .. },
+                newer,
+                ..
+            }) => Ok(newer.clone()),
+            Some(Extents {
+                base: Base::Stored(_),
+                newer,
+                ..
+            }) => {
+                let mut list = self.stored_extents(doc)?.0;
+                list.extend_from_slice(newer);
+                Ok(list)
+            }
         }
     }
 
@@ -180,8 +207,8 @@ impl Index {
                 None => bad = true,
             }
         })?;
-        for (doc, extents) in &self.overlay.documents {
-            if extents.list().is_empty() {
+        for (doc, extents) in self.overlay.documents() {
+            if extents.is_empty() {
                 documents.remove(doc)
             } else {
                 documents.insert(*doc)
@@ -191,7 +218,7 @@ impl Index {
     }
 
     pub(crate) fn row(&self, table: u8, key: &[u8]) -> Result<Option<RowValue>, Trouble> {
-        if let Some(value) = self.overlay.rows.get(&(table, key.to_vec())) {
+        if let Some(value) = self.overlay.row(table, key) {
             return Ok(value.clone());
         }
         let stored = self.rows()?.get(&row_key(table, key))?;
@@ -230,7 +257,7 @@ impl Index {
         };
         let newer = self
             .overlay
-            .rows
+            .rows()
             .range((from, Bound::Unbounded))
             .take_while(|((of, key), _)| {
                 *of == table
@@ -271,14 +298,12 @@ impl Index {
 
     /// Moves the overlay into sled. Only between [`Index::begin_anew`] and [`Index::rest`].
     pub(crate) fn spill(&mut self) -> Result<(), Trouble> {
-        let Overlay {
-            documents, rows, ..
-        } = std::mem::take(&mut self.overlay);
-        for (doc, extents) in documents {
-            self.spill_extents(&doc, &extents)?;
+        let overlay = std::mem::take(&mut self.overlay);
+        for (doc, extents) in overlay.documents() {
+            self.spill_extents(doc, extents)?;
         }
-        for ((table, key), value) in rows {
-            self.set_stored(&row_key(table, &key), value.as_ref().map(encode_row))?;
+        for ((table, key), value) in overlay.rows() {
+            self.set_stored(&row_key(*table, key), value.as_ref().map(encode_row))?;
         }
         Ok(())
     }
@@ -297,20 +322,37 @@ impl Index {
     }
 
     fn spill_extents(&mut self, doc: &DocKey, extents: &Extents) -> Result<(), Trouble> {
-        let Some(changed_from) = extents.changed_from else {
-            return Ok(());
+        let (first, mut list) = match &extents.base {
+            Base::Stored(_) if extents.newer.is_empty() => return Ok(()),
+            Base::Stored(stored) => self.last_row(doc, stored)?,
+            Base::Dropped { rows } => {
+                for page in extents.newer.len().div_ceil(EXTENTS_PER_ROW)..*rows {
+                    self.set_stored(&page_key(doc, page), None)?;
+                }
+                (0, Vec::new())
+            }
         };
-        let pages: Vec<&[Extent]> = extents.list().chunks(EXTENTS_PER_ROW).collect();
-        let changed = changed_from / EXTENTS_PER_ROW;
-        for (page, list) in pages.iter().enumerate().skip(changed) {
-            let mut value = Vec::new();
-            list.iter().for_each(|extent| extent.encode(&mut value));
+        list.extend_from_slice(&extents.newer);
+        for (page, row) in (first..).zip(list.chunks(EXTENTS_PER_ROW)) {
+            let mut value = Vec::with_capacity(row.len() * EXTENT_BYTES);
+            row.iter().for_each(|extent| extent.encode(&mut value));
             self.set_stored(&page_key(doc, page), Some(value))?;
         }
-        for page in pages.len()..extents.stored_rows {
-            self.set_stored(&page_key(doc, page), None)?;
-        }
         Ok(())
+    }
+
+    /// The row that is to be filled up next, and what it holds already.
+    fn last_row(
+        &self,
+        doc: &DocKey,
+        stored: &StoredExtents,
+    ) -> Result<(usize, Vec<Extent>), Trouble> {
+        let page = stored.extents / EXTENTS_PER_ROW;
+        let mut list = Vec::new();
+        if let Some(row) = self.rows()?.get(&page_key(doc, page))? {
+            decode_extents(&row, &mut list)?;
+        }
+        Ok((page, list))
     }
 
     fn set_stored(&mut self, key: &[u8], value: Option<Vec<u8>>) -> Result<(), Trouble> {
@@ -329,12 +371,29 @@ impl Index {
         Ok(())
     }
 
-    fn extents_mut(&mut self, doc: &DocKey) -> Result<&mut Extents, Trouble> {
-        if !self.overlay.documents.contains_key(doc) {
-            let (list, rows) = self.stored_extents(doc)?;
-            self.overlay.load(*doc, Extents::stored(list, rows));
+    fn put_chunk(&mut self, doc: &DocKey, extent: Extent) -> Result<(), Trouble> {
+        if !self.knows(doc, &extent.hash)? {
+            self.overlay.put_chunk(doc, extent);
         }
-        Ok(self.overlay.documents.entry(*doc).or_default())
+        Ok(())
+    }
+
+    fn drop_covered(&mut self, doc: &DocKey, covered: &[ChunkHash]) -> Result<(), Trouble> {
+        let covered: BTreeSet<&ChunkHash> = covered.iter().collect();
+        self.drop_chunks(doc, |extent| !covered.contains(&extent.hash))
+    }
+
+    fn drop_chunks(&mut self, doc: &DocKey, keep: impl Fn(&Extent) -> bool) -> Result<(), Trouble> {
+        let mut list = self.extents(doc)?;
+        list.retain(keep);
+        let rows = match self.overlay.document(doc).map(|extents| &extents.base) {
+            Some(Base::Dropped { rows }) => *rows,
+            Some(Base::Stored(stored)) => stored.extents.div_ceil(EXTENTS_PER_ROW),
+            None => self.stored_extents(doc)?.1,
+        };
+        self.overlay
+            .set_document(doc, Extents::replacing(rows, list));
+        Ok(())
     }
 
     /// A document's extents in sled, and in how many rows.
@@ -345,16 +404,7 @@ impl Index {
             .scan(&document_key(doc), None, usize::MAX, |key, value| {
                 bad |= key != page_key(doc, rows);
                 rows += 1;
-                let mut reader = Reader {
-                    bytes: value,
-                    at: 0,
-                };
-                while reader.at < value.len() && !bad {
-                    match Extent::decode(&mut reader) {
-                        Some(extent) => list.push(extent),
-                        None => bad = true,
-                    }
-                }
+                bad |= decode_extents(value, &mut list).is_err();
             })?;
         if bad {
             Err(bad_row())
@@ -431,6 +481,14 @@ fn decode_row(bytes: &[u8]) -> Option<RowValue> {
         })?)),
         _ => None,
     }
+}
+
+fn decode_extents(row: &[u8], list: &mut Vec<Extent>) -> Result<(), Trouble> {
+    let mut reader = Reader { bytes: row, at: 0 };
+    while reader.at < row.len() {
+        list.push(Extent::decode(&mut reader).ok_or_else(bad_row)?);
+    }
+    Ok(())
 }
 
 fn bad_row() -> Trouble {

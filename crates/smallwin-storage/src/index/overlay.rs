@@ -8,21 +8,45 @@ use crate::{ChunkHash, DocKey};
 /// What is newer than sled.
 #[derive(Default)]
 pub(crate) struct Overlay {
-    pub(crate) documents: BTreeMap<DocKey, Extents>,
+    documents: BTreeMap<DocKey, Extents>,
     /// Absent values are rows to be removed.
-    pub(crate) rows: BTreeMap<(u8, Vec<u8>), Option<RowValue>>,
+    rows: BTreeMap<(u8, Vec<u8>), Option<RowValue>>,
     bytes: usize,
 }
 
-/// All extents of one document, in the order of their commits.
-#[derive(Default)]
+/// What is known of one document's extents. Those in sled are not held, only told apart.
 pub(crate) struct Extents {
-    list: Vec<Extent>,
-    hashes: BTreeSet<ChunkHash>,
-    /// How many rows sled holds for it.
-    pub(crate) stored_rows: usize,
-    /// The first extent that sled does not hold as it is.
-    pub(crate) changed_from: Option<usize>,
+    pub(crate) base: Base,
+    /// Behind those of the base, in the order of their commits.
+    pub(crate) newer: Vec<Extent>,
+    newer_hashes: BTreeSet<ChunkHash>,
+}
+
+/// What a document's newer extents come after.
+pub(crate) enum Base {
+    /// All that sled holds.
+    Stored(Stored),
+    /// Nothing: what sled holds in so many rows is to be dropped.
+    Dropped {
+        /// Rows in sled.
+        rows: usize,
+    },
+}
+
+/// What sled holds of a document.
+pub(crate) struct Stored {
+    pub(crate) extents: usize,
+    /// The first eight bytes of every hash, ascending: a miss is certain, a hit is looked up.
+    prints: Vec<[u8; 8]>,
+}
+
+/// Whether a chunk is kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Known {
+    Yes,
+    No,
+    /// If it is, sled has it.
+    IfStored,
 }
 
 /// A row's value, or where it lies.
@@ -33,20 +57,38 @@ pub(crate) enum RowValue {
 }
 
 impl Overlay {
-    /// About how much memory it takes.
+    /// About how many bytes came since the last checkpoint.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    pub(crate) fn load(&mut self, doc: DocKey, extents: Extents) {
-        self.bytes += extents.list.len() * EXTENT_COST + EXTENT_COST;
-        self.documents.insert(doc, extents);
+    pub(crate) fn document(&self, doc: &DocKey) -> Option<&Extents> {
+        self.documents.get(doc)
     }
 
+    pub(crate) fn documents(&self) -> impl Iterator<Item = (&DocKey, &Extents)> {
+        self.documents.iter()
+    }
+
+    pub(crate) fn set_document(&mut self, doc: &DocKey, extents: Extents) {
+        self.bytes += extents.newer.len() * EXTENT_COST;
+        self.documents.insert(*doc, extents);
+    }
+
+    /// The document must have been set before, and not have the chunk.
     pub(crate) fn put_chunk(&mut self, doc: &DocKey, extent: Extent) {
-        if self.documents.entry(*doc).or_default().put(extent) {
+        if let Some(extents) = self.documents.get_mut(doc) {
             self.bytes += EXTENT_COST;
+            extents.put(extent);
         }
+    }
+
+    pub(crate) fn row(&self, table: u8, key: &[u8]) -> Option<&Option<RowValue>> {
+        self.rows.get(&(table, key.to_vec()))
+    }
+
+    pub(crate) fn rows(&self) -> &BTreeMap<(u8, Vec<u8>), Option<RowValue>> {
+        &self.rows
     }
 
     pub(crate) fn set_row(&mut self, table: u8, key: &[u8], value: Option<RowValue>) {
@@ -60,59 +102,60 @@ impl Overlay {
     }
 }
 
-/// The list and the set both hold it.
+/// The list and the set both hold its hash.
 const EXTENT_COST: usize = 2 * EXTENT_BYTES;
 
 impl Extents {
-    pub(crate) fn stored(list: Vec<Extent>, stored_rows: usize) -> Self {
-        let hashes = list.iter().map(|extent| extent.hash).collect();
+    /// What sled holds and nothing newer.
+    pub(crate) fn stored(list: &[Extent]) -> Self {
+        let mut prints: Vec<[u8; 8]> = list.iter().map(|extent| print(&extent.hash)).collect();
+        prints.sort_unstable();
+        let base = Base::Stored(Stored {
+            extents: list.len(),
+            prints,
+        });
         Self {
-            list,
-            hashes,
-            stored_rows,
-            changed_from: None,
+            base,
+            newer: Vec::new(),
+            newer_hashes: BTreeSet::new(),
         }
     }
 
-    pub(crate) fn list(&self) -> &[Extent] {
-        &self.list
-    }
-
-    pub(crate) fn has(&self, hash: &ChunkHash) -> bool {
-        self.hashes.contains(hash)
-    }
-
-    /// Whether it was new.
-    pub(crate) fn put(&mut self, extent: Extent) -> bool {
-        if !self.hashes.insert(extent.hash) {
-            return false;
+    /// These, in place of what sled holds in so many rows.
+    pub(crate) fn replacing(rows: usize, list: Vec<Extent>) -> Self {
+        let newer_hashes = list.iter().map(|extent| extent.hash).collect();
+        Self {
+            base: Base::Dropped { rows },
+            newer: list,
+            newer_hashes,
         }
-        self.changed(self.list.len());
-        self.list.push(extent);
-        true
     }
 
-    pub(crate) fn drop_covered(&mut self, covered: &[ChunkHash]) {
-        let covered: BTreeSet<&ChunkHash> = covered.iter().collect();
-        let Some(first) = self
-            .list
-            .iter()
-            .position(|extent| covered.contains(&extent.hash))
-        else {
-            return;
+    pub(crate) fn is_empty(&self) -> bool {
+        let stored = match &self.base {
+            Base::Stored(stored) => stored.extents,
+            Base::Dropped { .. } => 0,
         };
-        self.changed(first);
-        self.list.retain(|extent| !covered.contains(&extent.hash));
-        self.hashes.retain(|hash| !covered.contains(hash));
+        stored + self.newer.len() == 0
     }
 
-    pub(crate) fn drop_all(&mut self) {
-        self.changed(0);
-        self.list.clear();
-        self.hashes.clear();
+    pub(crate) fn knows(&self, hash: &ChunkHash) -> Known {
+        match &self.base {
+            _ if self.newer_hashes.contains(hash) => Known::Yes,
+            Base::Stored(stored) if stored.prints.binary_search(&print(hash)).is_ok() => {
+                Known::IfStored
+            }
+            Base::Stored(_) | Base::Dropped { .. } => Known::No,
+        }
     }
 
-    fn changed(&mut self, from: usize) {
-        self.changed_from = Some(self.changed_from.map_or(from, |earlier| earlier.min(from)));
+    fn put(&mut self, extent: Extent) {
+        self.newer_hashes.insert(extent.hash);
+        self.newer.push(extent);
     }
+}
+
+fn print(hash: &ChunkHash) -> [u8; 8] {
+    let [a, b, c, d, e, f, g, h, ..] = *hash.as_bytes();
+    [a, b, c, d, e, f, g, h]
 }
