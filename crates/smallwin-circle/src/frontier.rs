@@ -2,6 +2,7 @@
 
 use crate::ids::{ChangeHash, CircleId, DocumentId};
 use crate::keys::{DeviceKey, KeyError, Signature, SigningKey, verify};
+use crate::limits::INTEGER_MAX;
 
 const DOMAIN: &[u8] = b"smallwin/frontier/1";
 
@@ -30,6 +31,9 @@ pub enum FrontierError {
     /// The actor does not begin with a usable device key.
     #[error("the actor does not begin with a device key: {0}")]
     Actor(#[from] KeyError),
+    /// Changes are counted from 1, and JavaScript counts to 2^53 − 1.
+    #[error("a frontier covers changes from 1 to 2^53 - 1, not {0}")]
+    Seq(u64),
     /// The key that should sign is not the actor's.
     #[error("the signing key is not the actor's device key")]
     WrongKey,
@@ -122,16 +126,20 @@ impl Frontier {
     /// Reads the layout; the signature is not judged yet.
     ///
     /// # Errors
-    /// When it is not 144 bytes.
+    /// When it is not 144 bytes, or counts what nobody counts.
     pub fn decode(bytes: &[u8]) -> Result<Self, FrontierError> {
         let length = FrontierError::Length(bytes.len());
         let (actor, rest) = bytes.split_first_chunk::<40>().ok_or(length)?;
         let (seq, rest) = rest.split_first_chunk::<8>().ok_or(length)?;
         let (hash, rest) = rest.split_first_chunk::<32>().ok_or(length)?;
         let signature = Signature::from_bytes(rest.try_into().map_err(|_| length)?);
+        let seq = u64::from_be_bytes(*seq);
+        if seq == 0 || seq > INTEGER_MAX {
+            return Err(FrontierError::Seq(seq));
+        }
         Ok(Self {
             actor: *actor,
-            seq: u64::from_be_bytes(*seq),
+            seq,
             hash: *hash,
             signature,
         })

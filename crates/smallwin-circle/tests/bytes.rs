@@ -191,11 +191,9 @@ fn a_frontier_is_bound_to_circle_document_actor_and_change() {
     for at in 0..bytes.len() {
         let mut flipped = bytes;
         flipped[at] ^= 1;
+        let read = Frontier::decode(&flipped);
         assert!(
-            Frontier::decode(&flipped)
-                .unwrap()
-                .verify(&circle, &document)
-                .is_err(),
+            read.is_err() || read.unwrap().verify(&circle, &document).is_err(),
             "byte {at}"
         );
     }

@@ -136,7 +136,7 @@ fn of_concurrent_grants_the_lowest_counts_and_a_later_one_replaces_it() {
             role: Role::Owner,
         },
     );
-    let down = record(
+    let less = record(
         &apart,
         1,
         Body::Grant {
@@ -144,10 +144,10 @@ fn of_concurrent_grants_the_lowest_counts_and_a_later_one_replaces_it() {
             role: Role::Inner,
         },
     );
-    apart.insert(down.clone()).unwrap();
+    apart.insert(less.clone()).unwrap();
     log.insert(up).unwrap();
     assert_eq!(log.state().role_of(&person(3)), Some(Role::Owner));
-    log.insert(down).unwrap();
+    log.insert(less).unwrap();
     assert_eq!(log.state().role_of(&person(3)), Some(Role::Inner));
     say(
         &mut log,
@@ -161,7 +161,7 @@ fn of_concurrent_grants_the_lowest_counts_and_a_later_one_replaces_it() {
 }
 
 #[test]
-fn no_facilitator_ends_another() {
+fn a_grant_raises_a_role_and_lowers_none() {
     let mut log = small_circle();
     say(
         &mut log,
@@ -171,29 +171,38 @@ fn no_facilitator_ends_another() {
             role: Role::Facilitator,
         },
     );
-    for (author, target) in [(0, 1), (1, 0)] {
+    for (author, target, role) in [
+        (0, 1, Role::Outer),
+        (1, 0, Role::Inner),
+        (1, 1, Role::Inner),
+        (0, 2, Role::Inner),
+    ] {
         let id = say(
             &mut log,
             author,
             Body::Grant {
                 person: person(target),
-                role: Role::Outer,
+                role,
             },
         );
         assert_eq!(
             log.verdict(&id),
-            Verdict::Void("a facilitator's role changes by their own word only")
+            Verdict::Void("the person has that role or a higher one")
         );
     }
-    say(
+    let id = say(
         &mut log,
-        1,
+        0,
         Body::Grant {
-            person: person(1),
+            person: person(6),
             role: Role::Inner,
         },
     );
-    assert_eq!(log.state().role_of(&person(1)), Some(Role::Inner));
+    assert_eq!(
+        log.verdict(&id),
+        Verdict::Void("the person does not take part")
+    );
+    assert_eq!(log.state().role_of(&person(1)), Some(Role::Facilitator));
 }
 
 #[test]

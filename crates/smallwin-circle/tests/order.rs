@@ -55,7 +55,7 @@ fn assert_same(a: &Log, b: &Log) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
     #[test]
     fn c1_any_order_gives_the_same_state(steps in histories(), keys in prop::collection::vec(any::<u32>(), 64)) {
@@ -101,7 +101,7 @@ proptest! {
 #[test]
 fn histories_reach_every_kind_and_verdict() {
     let mut seen: BTreeSet<String> = BTreeSet::new();
-    for seed in 0..150 {
+    for seed in 0..100 {
         let mut steps = support::steps(seed, 60);
         steps.splice(
             0..0,
@@ -133,7 +133,7 @@ fn histories_reach_every_kind_and_verdict() {
         r#"Void("the invite's proof does not fit")"#,
         r#"Void("its author takes part already")"#,
         r#"Void("the device takes part already")"#,
-        r#"Void("a facilitator's role changes by their own word only")"#,
+        r#"Void("the person has that role or a higher one")"#,
         r#"Void("its kind is unknown")"#,
         "genesis Valid",
         "invite Valid",

@@ -22,14 +22,7 @@ export {
   zoneOf,
 } from "./document.ts";
 export { CircleError, type CircleErrorCode } from "./error.ts";
-export {
-  decodeFrontier,
-  encodeFrontier,
-  type Frontier,
-  FRONTIER_BYTES,
-  signFrontier,
-  verifyFrontier,
-} from "./frontier.ts";
+export { Frontier, FRONTIER_BYTES, type FrontierFields } from "./frontier.ts";
 export {
   type ChangeHash,
   type CircleId,

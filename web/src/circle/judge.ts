@@ -50,7 +50,7 @@ function judgeMember({ author, body }: Payload, role: Role, past: View): string 
     case "invite":
       return isFacilitator;
     case "grant":
-      return isFacilitator ?? judgeGrant(body.person, past.personOf(author), past);
+      return isFacilitator ?? judgeGrant(body.person, body.role, past);
     case "link":
       if (past.roleOfDevice(body.device) !== undefined) return "the device takes part already";
       return unless(
@@ -79,14 +79,15 @@ function judgeMember({ author, body }: Payload, role: Role, past: View): string 
 }
 
 /**
- * A facilitator's role changes by their own word only: otherwise two could end one another's, and leave a
- * circle without any.
+ * A grant raises a role. Lowering one shrinks the set of writers and needs the heads at which it does, which
+ * a grant does not carry; and two facilitators could end one another's role.
  */
-function judgeGrant(person: PersonId, own: PersonId | undefined, past: View): string | undefined {
+function judgeGrant(person: PersonId, role: Role, past: View): string | undefined {
   const places = past.ledger.roles.get(person) ?? [];
   if (!places.some((place) => past.effective(place) !== undefined)) return "the person does not take part";
-  const isOther = own !== person && past.roleOf(person) === "facilitator";
-  return unless(!isOther, "a facilitator's role changes by their own word only");
+  const now = past.roleOf(person);
+  // Somebody whose join is contested has no role, and any role is more.
+  return unless(now === undefined || !isAtLeast(now, role), "the person has that role or a higher one");
 }
 
 function isSnapshot(id: RecordId, past: View): boolean {

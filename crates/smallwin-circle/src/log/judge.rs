@@ -73,7 +73,7 @@ fn judge_member(payload: &Payload, role: Role, past: &View<'_>) -> Option<&'stat
         Body::Unknown(_) => Some("its kind is unknown"),
         Body::Statement { .. } => None,
         Body::Invite { .. } => is_facilitator,
-        Body::Grant { person, .. } => is_facilitator.or_else(|| judge_grant(person, own, past)),
+        Body::Grant { person, role } => is_facilitator.or_else(|| judge_grant(person, *role, past)),
         Body::Link {
             device, consent, ..
         } => {
@@ -120,20 +120,20 @@ fn judge_member(payload: &Payload, role: Role, past: &View<'_>) -> Option<&'stat
     }
 }
 
-/// A facilitator's role changes by their own word only: otherwise two could end one another's, and
-/// leave a circle without any.
-fn judge_grant(person: &PersonId, own: Option<PersonId>, past: &View<'_>) -> Option<&'static str> {
-    let is_known = past
+/// A grant raises a role. Lowering one shrinks the set of writers and needs the heads at which it does,
+/// which a grant does not carry; and two facilitators could end one another's role.
+fn judge_grant(person: &PersonId, role: Role, past: &View<'_>) -> Option<&'static str> {
+    let places = past
         .ledger()
         .roles
         .get(person)
-        .is_some_and(|places| places.iter().any(|place| past.effective(*place).is_some()));
-    if !is_known {
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    if !places.iter().any(|place| past.effective(*place).is_some()) {
         return Some("the person does not take part");
     }
-    let is_other_facilitator =
-        own != Some(*person) && past.role_of(person) == Some(Role::Facilitator);
-    is_other_facilitator.then_some("a facilitator's role changes by their own word only")
+    // Somebody whose join is contested has no role, and any role is more.
+    (past.role_of(person) >= Some(role)).then_some("the person has that role or a higher one")
 }
 
 fn is_snapshot(id: &RecordId, past: &View<'_>) -> bool {

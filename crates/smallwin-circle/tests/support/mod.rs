@@ -215,14 +215,20 @@ impl World {
                 [Role::Facilitator, Role::Inner, Role::Outer, Role::Inner][b as usize % 4],
             ),
             7..=9 => self.join(n, other, b),
-            10 => self.act(
-                n,
-                Body::Grant {
-                    person: person(other),
-                    role: Role::ALL[b as usize % 4],
-                },
-            ),
-            11 => self.act(n, link(n, other)),
+            10 => {
+                // Mostly somebody who takes part, sometimes somebody who does not.
+                let members = self.logs[n as usize].state().members();
+                let known = members.map(|member| member.person).nth(other as usize);
+                let role = Role::ALL[b as usize % 4];
+                self.act(
+                    n,
+                    Body::Grant {
+                        person: known.unwrap_or(person(other)),
+                        role,
+                    },
+                );
+            }
+            11 => self.act(n, link(n, if b.is_multiple_of(3) { other } else { 6 })),
             12 => {
                 let document = if b % 2 == 0 {
                     DocumentRef::report(format!("r{a}"))
@@ -301,6 +307,10 @@ impl World {
     }
 
     fn join(&mut self, n: u8, accepter: u8, b: u8) {
+        // Who joins hears the log from who accepts, but not always the newest of it.
+        if !b.is_multiple_of(4) {
+            self.meet(n, accepter, 1);
+        }
         let Some((invite, number)) = pick(&self.invites, b) else {
             return;
         };
