@@ -8,6 +8,8 @@
     reason = "a test may panic, and each test file uses its own part of this"
 )]
 
+pub mod client;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use automerge::{ActorId, AutoCommit, Automerge, ReadDoc as _};
