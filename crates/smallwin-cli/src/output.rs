@@ -25,7 +25,21 @@ pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
 /// Prints what went wrong, in one line.
 pub(crate) fn complain(error: &anyhow::Error) {
     // With standard error gone there is nobody left to tell.
-    let _nobody_reads = writeln!(io::stderr().lock(), "error: {error:#}");
+    let _nobody_reads = writeln!(io::stderr().lock(), "error: {}", sentence(error));
+}
+
+/// An error with its causes, leaving out causes whose words stand there already.
+fn sentence(error: &anyhow::Error) -> String {
+    let mut sentence = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if sentence.is_empty() {
+            sentence = cause;
+        } else if !sentence.contains(&cause) {
+            sentence.push_str(": ");
+            sentence.push_str(&cause);
+        }
+    }
+    sentence.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn print(parts: &[&str]) -> anyhow::Result<()> {
@@ -48,4 +62,17 @@ pub(crate) fn file(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
         let _absent = fs::remove_file(&beside);
     }
     Ok(written?)
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::*;
+
+    #[test]
+    fn one_sentence_says_everything_once() {
+        let error = anyhow!("disk full").context("the file x cannot be written: disk full").context("no\nsnapshot");
+        assert_eq!(sentence(&error), "no snapshot: the file x cannot be written: disk full");
+    }
 }

@@ -41,7 +41,7 @@ impl Session {
             match start(Config::offline(data.to_owned())).await {
                 Ok(node) => return Ok(Self { handle: node.handle(), node, is_beside: false }),
                 Err(StartError::InUse { folder, pid }) => {
-                    if let Some(beside) = Self::beside(data).await? {
+                    if let Some(beside) = Self::beside(data, pid).await? {
                         return Ok(beside);
                     }
                     // No node, so it is another command: it will be done soon.
@@ -73,8 +73,10 @@ impl Session {
         Ok(settled?)
     }
 
-    async fn beside(data: &Path) -> anyhow::Result<Option<Self>> {
-        let Some(file) = NodeFile::read(data) else { return Ok(None) };
+    /// The running node, when it is a node that uses the directory: a killed one leaves its file.
+    async fn beside(data: &Path, user: Option<u32>) -> anyhow::Result<Option<Self>> {
+        let file = NodeFile::read(data).filter(|file| user.is_none_or(|user| user == file.pid));
+        let Some(file) = file else { return Ok(None) };
         let Some(peer) = file.peer() else { return Ok(None) };
         let node = start(Config::beside(data.to_owned(), peer, file.certificate())).await?;
         let handle = node.handle();

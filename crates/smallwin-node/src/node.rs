@@ -53,11 +53,13 @@ pub struct Node {
 /// Says what stands in the way and what to do about it; see [`StartError`].
 pub async fn start(config: Config) -> Result<Node, StartError> {
     config.check_listener()?;
+    // The port first: when it is in use, nothing was made yet.
+    let listener = bind(&config).await?;
     let (lock, store) = open(&config).await?;
     let keys = Keys::open_or_create(&config.data)?;
     let stored = boot::read(&*store)
         .map_err(|source| StartError::Read { folder: config.data.clone(), source })?;
-    let door = Door::open(&config, &keys).await?;
+    let door = Door::open(&config, &keys, listener)?;
     let committer = Committer::start(store).map_err(StartError::Thread)?;
     Running { config, keys, door, lock, committer }.start(stored)
 }
@@ -71,17 +73,11 @@ struct Door {
 }
 
 impl Door {
-    async fn open(config: &Config, keys: &Keys) -> Result<Self, StartError> {
+    fn open(config: &Config, keys: &Keys, bound: Option<Bound>) -> Result<Self, StartError> {
         let tls = acceptor(&config.tls, &keys.node)?;
-        let Some(address) = config.listen else {
+        let Some(Bound { listener, local_addr }) = bound else {
             return Ok(Self { listener: None, local_addr: None, tls, names: Arc::new(Names::none()) });
         };
-        let refused = |source: std::io::Error| match source.kind() {
-            ErrorKind::AddrInUse => StartError::PortInUse { address },
-            _ => StartError::Listen { address, source },
-        };
-        let listener = TcpListener::bind(address).await.map_err(refused)?;
-        let local_addr = listener.local_addr().map_err(refused)?;
         let names = Names::new(local_addr, tls.is_some(), &config.names, &config.origins);
         Ok(Self { listener: Some(listener), local_addr: Some(local_addr), tls, names: Arc::new(names) })
     }
@@ -242,6 +238,32 @@ impl Drop for Node {
     fn drop(&mut self) {
         self.stop.stop();
         let _engine_ended = self.wake.send(Wake::Stop);
+    }
+}
+
+/// A bound listener that nobody is accepted on yet.
+struct Bound {
+    listener: TcpListener,
+    local_addr: SocketAddr,
+}
+
+async fn bind(config: &Config) -> Result<Option<Bound>, StartError> {
+    let Some(address) = config.listen else { return Ok(None) };
+    let refused = |source: std::io::Error| match source.kind() {
+        ErrorKind::AddrInUse => port_in_use(config, address),
+        _ => StartError::Listen { address, source },
+    };
+    let listener = TcpListener::bind(address).await.map_err(refused)?;
+    let local_addr = listener.local_addr().map_err(refused)?;
+    Ok(Some(Bound { listener, local_addr }))
+}
+
+/// When the node of this very data directory has the port, the directory says more than the port.
+fn port_in_use(config: &Config, address: SocketAddr) -> StartError {
+    let is_locked = config.data.is_dir().then(|| Lock::take(&config.data));
+    match is_locked {
+        Some(Err(OpenError::Locked { pid, .. })) => StartError::InUse { folder: config.data.clone(), pid },
+        _ => StartError::PortInUse { address },
     }
 }
 

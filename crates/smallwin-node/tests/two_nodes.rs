@@ -1,6 +1,6 @@
 //! The main job: two people on two nodes, one check-in, over real sockets.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 use std::path::Path;
 use std::time::Duration;

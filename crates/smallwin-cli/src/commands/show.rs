@@ -87,6 +87,8 @@ pub(super) async fn readable(handle: &Handle, circle: CircleId) -> anyhow::Resul
     let device = handle.device_key();
     let mut documents: Vec<DocumentRef> = log.state().documents();
     documents.retain(|document| may(log.state(), &device, Action::Read, document).is_ok());
+    // What a closed draft said stands in the voice.
+    documents.retain(|document| document.kind != Kind::Draft || !log.state().is_shared(document));
     documents.sort_by(|a, b| (a.kind, &a.key).cmp(&(b.kind, &b.key)));
     let mut texts = Vec::new();
     for document in documents {

@@ -22,12 +22,14 @@ pub enum ConfigError {
         max: u64,
     },
     /// The file is not TOML, or holds a key or value that is not known.
-    #[error("the configuration file {} is not valid: {source}", .file.display())]
+    #[error("the configuration file {} is not valid in line {line}: {why}", .file.display())]
     Parse {
         /// Which file.
         file: PathBuf,
-        /// What the parser said, with line and key.
-        source: Box<toml::de::Error>,
+        /// Where in it, from 1.
+        line: usize,
+        /// What the parser said.
+        why: String,
     },
     /// A variable that starts like ours and is none of ours.
     #[error("the environment variable {name} is not known; remove it or correct its name (known: {known})")]

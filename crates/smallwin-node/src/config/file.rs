@@ -23,8 +23,10 @@ pub(super) fn read(data: &Path, named: Option<PathBuf>) -> Result<Layer, ConfigE
         Ok(_) if text.len() as u64 > CONFIG_BYTES_MAX => {
             Err(ConfigError::TooLarge { file, max: CONFIG_BYTES_MAX })
         }
-        Ok(_) => toml::from_str(&text)
-            .map_err(|source| ConfigError::Parse { file, source: Box::new(source) }),
+        Ok(_) => toml::from_str(&text).map_err(|error: toml::de::Error| {
+            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or("");
+            ConfigError::Parse { file, line: before.lines().count().max(1), why: error.message().to_owned() }
+        }),
         Err(error) if error.kind() == ErrorKind::NotFound && !must_exist => Ok(Layer::default()),
         Err(source) => Err(ConfigError::Read { file, source }),
     }

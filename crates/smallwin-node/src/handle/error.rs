@@ -1,3 +1,5 @@
+use smallwin_sync::{LocalError, WriteRefused};
+
 use crate::engine::CallError;
 
 /// Why something that was asked of a node did not happen.
@@ -6,7 +8,13 @@ use crate::engine::CallError;
 pub enum HandleError {
     /// The engine refused, or the node has stopped.
     #[error(transparent)]
-    Call(#[from] CallError),
+    Call(CallError),
+    /// Rights do not allow it; the code as in `smallwin/refused`.
+    #[error("{}", not_allowed(.code))]
+    NotAllowed {
+        /// The code.
+        code: String,
+    },
     /// It did not happen in time.
     #[error("{what} did not happen in time; check the connection and try again")]
     Timeout {
@@ -49,6 +57,29 @@ pub enum HandleError {
     /// More peers than a node may have.
     #[error(transparent)]
     Peers(#[from] crate::dialer::TooManyPeers),
+}
+
+impl From<CallError> for HandleError {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Local(LocalError::NotAllowed(code)) => Self::NotAllowed { code: code.to_owned() },
+            CallError::Refused(WriteRefused::Refused { reason, .. }) => Self::NotAllowed { code: reason },
+            error => Self::Call(error),
+        }
+    }
+}
+
+/// What a person is told when their rights do not suffice.
+fn not_allowed(code: &str) -> String {
+    match code {
+        "not-writer" => String::from(
+            "your role in this Small Win does not allow this; nothing was changed; ask a facilitator for another role",
+        ),
+        "not-reader" => String::from("this text is another person's and was not shared"),
+        "shared" => String::from("these answers were shared already and are closed; write in the shared ones"),
+        "unknown-document" => String::from("this Small Win has no such document"),
+        _ => format!("this was refused ({code}); nothing was changed"),
+    }
 }
 
 /// What a person is told when their invite is not accepted.

@@ -13,6 +13,9 @@ use crate::dialer::Purpose;
 use crate::engine::CallError;
 use crate::peer_url::PeerUrl;
 
+/// How long a node that refuses connections is dialled again before a person hears so.
+const PATIENCE: Duration = Duration::from_secs(4);
+
 impl Handle {
     /// Joins a circle: dials the nodes of the link, fetches the log, asks for acceptance.
     ///
@@ -21,7 +24,7 @@ impl Handle {
     /// stays, and a join that was asked for is asked again.
     pub async fn join(&self, link: &InviteLink, within: Duration) -> Result<CircleId, HandleError> {
         let circle = link.circle;
-        let mut attempt = Attempt { link, deadline: Instant::now() + within, changes: self.changes(), is_asked: false };
+        let mut attempt = Attempt { link, deadline: Instant::now() + within, changes: self.changes(), is_asked: false, patience: Instant::now() + PATIENCE };
         self.local(Local::Follow { circle }).await?;
         self.approach(link).await?;
         while self.me(circle).await.is_err() {
@@ -92,6 +95,8 @@ struct Attempt<'a> {
     deadline: Instant,
     changes: Receiver<Notice>,
     is_asked: bool,
+    /// Until when a node that cannot be reached is dialled again.
+    patience: Instant,
 }
 
 impl Attempt<'_> {
@@ -99,6 +104,9 @@ impl Attempt<'_> {
     async fn wait(&mut self, handle: &Handle) -> Result<(), HandleError> {
         if Instant::now() >= self.deadline {
             return Err(self.too_late(handle));
+        }
+        if !self.is_asked && Instant::now() >= self.patience && let Some(why) = handle.why_unreachable() {
+            return Err(why);
         }
         let again = self.deadline.min(Instant::now() + LOOK_AGAIN);
         match timeout_at(again, self.changes.recv()).await {
