@@ -1,6 +1,7 @@
 //! Reads the header of a change and weighs its operations.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use crate::chunk::{CHANGE, ChunkKind, Envelope, write_change};
 use crate::columns::{Columns, Layout, Rows};
@@ -65,12 +66,69 @@ pub fn read_change(bytes: &[u8]) -> Result<ChangeHeader, GateError> {
 /// # Errors
 /// As [`read_change`], or that the frame's chunks together cost too much.
 pub fn read_change_within(bytes: &[u8], budget: &mut Budget) -> Result<ChangeHeader, GateError> {
+    open_change_within(bytes, budget).map(|change| change.header)
+}
+
+/// A change that was read, with its operations still in their columns.
+#[derive(Debug, Clone)]
+pub struct OpenChange<'a> {
+    header: ChangeHeader,
+    body: Cow<'a, [u8]>,
+    /// Where the author and the other actors stand in the body.
+    actors: Vec<Range<usize>>,
+    /// Number and place of each column in the body.
+    columns: Vec<(u64, Range<usize>)>,
+}
+
+impl OpenChange<'_> {
+    /// What the change says about itself.
+    #[must_use]
+    pub fn header(&self) -> &ChangeHeader {
+        &self.header
+    }
+
+    /// The author, then the others that its operations name.
+    pub(crate) fn actors(&self) -> impl Iterator<Item = &[u8]> {
+        self.actors
+            .iter()
+            .map(|range| self.body.get(range.clone()).unwrap_or_default())
+    }
+
+    /// The columns, or nothing when one is there without a byte, as Automerge never writes it.
+    pub(crate) fn columns(&self) -> Option<Columns<'_>> {
+        let is_empty = self.columns.iter().any(|(_, range)| range.is_empty());
+        (!is_empty).then(|| Columns::of(&self.body, &self.columns))
+    }
+}
+
+/// Reads one change chunk (type 1 or 2) on a budget of its own, for
+/// [`OpIndex::admit`](crate::OpIndex::admit).
+///
+/// # Errors
+/// As [`read_change`].
+pub fn open_change(bytes: &[u8]) -> Result<OpenChange<'_>, GateError> {
+    open_change_within(bytes, &mut Budget::frame())
+}
+
+/// Reads one change chunk on the budget of the frame that brought it.
+///
+/// # Errors
+/// As [`read_change_within`].
+pub fn open_change_within<'a>(
+    bytes: &'a [u8],
+    budget: &mut Budget,
+) -> Result<OpenChange<'a>, GateError> {
     let envelope = Envelope::read_only(bytes)?;
     let body = change_body(&envelope, budget)?;
     let hash = envelope.checked_hash(CHANGE, &body)?;
-    let header = read_body(hash, envelope.kind, &body, budget)?;
+    let (header, actors, columns) = read_body(hash, envelope.kind, &body, budget)?;
     budget.spend(header.op_count.saturating_mul(COST_OF_OP))?;
-    Ok(header)
+    Ok(OpenChange {
+        header,
+        body,
+        actors,
+        columns,
+    })
 }
 
 /// Gives a change chunk in its raw form (type 1), the form that is kept.
@@ -98,15 +156,19 @@ fn change_body<'a>(
     }
 }
 
+type Places = (ChangeHeader, Vec<Range<usize>>, Vec<(u64, Range<usize>)>);
+
 fn read_body(
     hash: [u8; 32],
     kind: ChunkKind,
     body: &[u8],
     budget: &mut Budget,
-) -> Result<ChangeHeader, GateError> {
+) -> Result<Places, GateError> {
     let mut reader = Reader::new(body);
     let deps = read_hashes(&mut reader, "dependencies", DEPS_MAX)?;
     let actor = read_actor(&mut reader)?.to_vec();
+    let mut actors = Vec::new();
+    actors.push(reader.at() - actor.len()..reader.at());
     let seq = reader.unsigned()?;
     let start_op = reader.unsigned()?;
     if seq == 0 || start_op == 0 {
@@ -120,10 +182,12 @@ fn read_body(
     // Each takes at least a byte, so the loop ends with the bytes.
     let others = reader.unsigned()?;
     for _ in 0..others {
-        read_actor(&mut reader)?;
+        let length = read_actor(&mut reader)?.len();
+        actors.push(reader.at() - length..reader.at());
     }
     let layout = Layout::read(&mut reader, spec::KNOWN)?;
     layout.refuse_deflated()?;
+    let places = layout.places(reader.at());
     let columns = layout.take(&mut reader, budget)?;
     let op_count = weigh_ops(&columns, others.saturating_add(1), body.len() as u64)?;
     if start_op.saturating_add(op_count) > OP_COUNTER_MAX {
@@ -133,7 +197,7 @@ fn read_body(
         });
     }
     let extra_len = reader.rest().len() as u64;
-    Ok(ChangeHeader {
+    let header = ChangeHeader {
         hash,
         kind,
         actor,
@@ -144,7 +208,8 @@ fn read_body(
         time,
         message_len,
         extra_len,
-    })
+    };
+    Ok((header, actors, places))
 }
 
 /// Counts the operations and holds every column against that count.
@@ -220,22 +285,22 @@ const ACTION_DELETE: u64 = 3;
 pub(crate) const ACTION_HIGHEST: u64 = 7;
 
 /// Numbers of the columns of operations in a change: `id << 4 | type`.
-mod spec {
-    pub(super) const OBJECT_ACTOR: u64 = 0x01;
-    pub(super) const OBJECT_COUNTER: u64 = 0x02;
-    pub(super) const KEY_ACTOR: u64 = 0x11;
-    pub(super) const KEY_COUNTER: u64 = 0x13;
-    pub(super) const KEY_TEXT: u64 = 0x15;
-    pub(super) const INSERT: u64 = 0x34;
-    pub(super) const ACTION: u64 = 0x42;
-    pub(super) const VALUE_META: u64 = 0x56;
-    pub(super) const VALUE: u64 = 0x57;
-    pub(super) const PRED: u64 = 0x70;
-    pub(super) const PRED_ACTOR: u64 = 0x71;
-    pub(super) const PRED_COUNTER: u64 = 0x73;
-    pub(super) const EXPAND: u64 = 0x94;
-    pub(super) const MARK_NAME: u64 = 0xa5;
-    pub(super) const KNOWN: &[u64] = &[
+pub(crate) mod spec {
+    pub(crate) const OBJECT_ACTOR: u64 = 0x01;
+    pub(crate) const OBJECT_COUNTER: u64 = 0x02;
+    pub(crate) const KEY_ACTOR: u64 = 0x11;
+    pub(crate) const KEY_COUNTER: u64 = 0x13;
+    pub(crate) const KEY_TEXT: u64 = 0x15;
+    pub(crate) const INSERT: u64 = 0x34;
+    pub(crate) const ACTION: u64 = 0x42;
+    pub(crate) const VALUE_META: u64 = 0x56;
+    pub(crate) const VALUE: u64 = 0x57;
+    pub(crate) const PRED: u64 = 0x70;
+    pub(crate) const PRED_ACTOR: u64 = 0x71;
+    pub(crate) const PRED_COUNTER: u64 = 0x73;
+    pub(crate) const EXPAND: u64 = 0x94;
+    pub(crate) const MARK_NAME: u64 = 0xa5;
+    pub(crate) const KNOWN: &[u64] = &[
         OBJECT_ACTOR,
         OBJECT_COUNTER,
         KEY_ACTOR,

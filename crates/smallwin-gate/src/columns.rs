@@ -1,6 +1,7 @@
 //! The columns of a table in a chunk: which there are, and what they may hold.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use crate::inflate::inflate;
 use crate::limits::COLUMNS_MAX;
@@ -64,6 +65,18 @@ impl Layout {
         Ok(Columns(columns))
     }
 
+    /// Where each column lies when the first starts at `start` and none is deflated.
+    pub(crate) fn places(&self, start: usize) -> Vec<(u64, Range<usize>)> {
+        let mut start = start;
+        let mut places = Vec::new();
+        for (spec, length) in &self.0 {
+            let end = start.saturating_add(usize::try_from(*length).unwrap_or(usize::MAX));
+            places.push((*spec, start..end));
+            start = end;
+        }
+        places
+    }
+
     /// Refuses deflated columns, which a change never has.
     pub(crate) fn refuse_deflated(&self) -> Result<(), GateError> {
         match self.0.iter().find(|(spec, _)| spec & DEFLATED != 0) {
@@ -73,7 +86,16 @@ impl Layout {
     }
 }
 
-impl Columns<'_> {
+impl<'a> Columns<'a> {
+    /// Gives the columns that lie at these places of a body.
+    pub(crate) fn of(body: &'a [u8], places: &[(u64, Range<usize>)]) -> Self {
+        let column = |(spec, place): &(u64, Range<usize>)| Column {
+            spec: *spec,
+            bytes: Cow::Borrowed(body.get(place.clone()).unwrap_or_default()),
+        };
+        Self(places.iter().map(column).collect())
+    }
+
     /// Bytes of a column, empty when it is absent.
     pub(crate) fn bytes(&self, spec: u64) -> &[u8] {
         self.0

@@ -1,95 +1,48 @@
 //! Which changes of a document are admitted, and what may follow them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
-use thiserror::Error;
-
-use crate::ChangeHeader;
-use crate::limits::{EXTRA_BYTES_MAX, MESSAGE_BYTES_MAX, TIME_MAX};
-
-/// What a document asks of its changes.
-#[derive(Debug, Clone, Default)]
-pub struct Rules {
-    /// Hashes of the constant first changes; these pass whatever their actor.
-    pub first_changes: BTreeSet<[u8; 32]>,
-    /// Which space the document lives in.
-    pub space: Space,
-}
-
-/// The space of a document.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Space {
-    /// Documents of circles: actors are a device key and 8 random bytes, a change
-    /// depends directly on its own predecessor, and nothing stands behind the columns.
-    #[default]
-    Circles,
-    /// Unlisted documents of stock peers: any actor, and a predecessor may be a farther ancestor.
-    Open,
-}
-
-/// Why a change is not admitted now.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum Refused {
-    /// Changes that it builds on are not admitted; it may come again after them.
-    #[error("{} dependencies are missing", .0.len())]
-    MissingDeps(Vec<[u8; 32]>),
-    /// The actor id is not a device key with 8 random bytes.
-    #[error("actor id does not have 40 bytes")]
-    Actor,
-    /// Another change already has this actor and number: the actor contradicts itself.
-    #[error("actor has two changes with number {seq}")]
-    Equivocation {
-        /// The number.
-        seq: u64,
-        /// The change that was admitted first.
-        admitted: [u8; 32],
-    },
-    /// The actor's number is not the one after its last.
-    #[error("number {found} where {expected} was due")]
-    Seq {
-        /// Number in the change.
-        found: u64,
-        /// Number that was due.
-        expected: u64,
-    },
-    /// The change does not build on its own predecessor.
-    #[error("does not build on its own predecessor")]
-    Predecessor,
-    /// The counter of the first operation does not follow from the dependencies.
-    #[error("first operation {found} where {expected} was due")]
-    StartOp {
-        /// Counter in the change.
-        found: u64,
-        /// Counter that was due.
-        expected: u64,
-    },
-    /// The time lies outside the constant range.
-    #[error("time out of range")]
-    Time,
-    /// The message is longer than a label.
-    #[error("message longer than {MESSAGE_BYTES_MAX} bytes")]
-    Message,
-    /// Bytes stand behind the columns where none may.
-    #[error("bytes behind the columns")]
-    ExtraBytes,
-}
+use crate::limits::{CLOCK_BYTES_FREE, CLOCK_BYTES_PER_CHANGE, CLOCK_STEPS_MAX};
+use crate::{ChangeHeader, Refused, Rules, Space};
 
 /// The admitted changes of one document.
 ///
 /// Admission goes in causal order, so Automerge never gets a change with a
-/// missing dependency (rule G3). A refusal changes nothing.
+/// missing dependency (rule G3). A refusal changes nothing. Only headers are
+/// held against each other here; [`OpIndex`](crate::OpIndex) looks at the
+/// operations too.
+///
+/// A change takes about 130 bytes, its hash among them.
 #[derive(Debug, Clone, Default)]
 pub struct ChangeIndex {
-    changes: BTreeMap<[u8; 32], Entry>,
-    actors: BTreeMap<Vec<u8>, Vec<[u8; 32]>>,
+    /// In order of admission; a change's position is its number below.
+    changes: Vec<Entry>,
+    /// Start of a hash and the change that has it.
+    by_hash: BTreeSet<(u64, u32)>,
+    /// The changes on which no other builds.
+    heads: BTreeSet<u32>,
+    /// Position of each actor in `actors`.
+    by_actor: BTreeMap<Vec<u8>, u32>,
+    /// The changes of each actor in their order.
+    actors: Vec<Vec<u32>>,
+    /// Bytes of all kept clocks.
+    clock_bytes: usize,
 }
 
 #[derive(Debug, Clone)]
 struct Entry {
-    max_op: u64,
-    deps: Vec<[u8; 32]>,
+    hash: [u8; 32],
+    actor: u32,
+    seq: u32,
+    max_op: u32,
+    /// Changes that a walk from here visits at most, until every path meets a kept clock.
+    steps: u32,
+    deps: Box<[u32]>,
+    clock: Option<Clock>,
 }
+
+/// Of each actor, the number of its last change in the past; 0 for none.
+pub(crate) type Clock = Box<[u32]>;
 
 impl ChangeIndex {
     /// Gives the index of a document without changes.
@@ -104,32 +57,17 @@ impl ChangeIndex {
     /// Says which rule the change breaks; [`Refused::MissingDeps`] may be mended
     /// by what comes later, the others never.
     pub fn admit(&mut self, change: &ChangeHeader, rules: &Rules) -> Result<(), Refused> {
-        if self.contains(&change.hash) {
-            return Ok(());
+        if !self.contains(&change.hash) {
+            self.check(change, rules)?;
+            self.insert(change);
         }
-        if !rules.first_changes.contains(&change.hash) {
-            check_form(change, rules.space)?;
-        }
-        self.check_seq(change)?;
-        self.check_deps(change)?;
-        self.check_predecessor(change, rules.space)?;
-        self.check_start_op(change, rules.space)?;
-        let entry = Entry {
-            max_op: change.max_op(),
-            deps: change.deps.clone(),
-        };
-        self.changes.insert(change.hash, entry);
-        self.actors
-            .entry(change.actor.clone())
-            .or_default()
-            .push(change.hash);
         Ok(())
     }
 
     /// Says whether a change is admitted.
     #[must_use]
     pub fn contains(&self, hash: &[u8; 32]) -> bool {
-        self.changes.contains_key(hash)
+        self.find(hash).is_some()
     }
 
     /// Number of admitted changes.
@@ -147,16 +85,165 @@ impl ChangeIndex {
     /// Number of an actor's last admitted change; 0 when it has none.
     #[must_use]
     pub fn last_seq(&self, actor: &[u8]) -> u64 {
-        self.actors
-            .get(actor)
-            .map_or(0, |hashes| hashes.len() as u64)
+        self.actor(actor)
+            .map_or(0, |actor| self.chain(actor).len() as u64)
     }
 
     /// Hash of an actor's admitted change with this number.
     #[must_use]
     pub fn change_of(&self, actor: &[u8], seq: u64) -> Option<[u8; 32]> {
+        let entry = self.entry_of(self.actor(actor)?, seq)?;
+        Some(entry.hash)
+    }
+
+    /// Holds a change against the rules and the admitted changes.
+    pub(crate) fn check(&self, change: &ChangeHeader, rules: &Rules) -> Result<(), Refused> {
+        rules.check_form(change)?;
+        self.check_seq(change)?;
+        self.check_deps(change)?;
+        self.check_predecessor(change, rules.space)?;
+        self.check_start_op(change, rules.space)
+    }
+
+    /// Puts a checked change in.
+    pub(crate) fn insert(&mut self, change: &ChangeHeader) {
+        let number = self.changes.len() as u32;
+        let deps: Box<[u32]> = change
+            .deps
+            .iter()
+            .filter_map(|dep| self.find(dep))
+            .collect();
+        let actor = self.insert_actor(&change.actor);
+        let steps = deps
+            .iter()
+            .filter_map(|dep| self.entry(*dep))
+            .fold(1_u32, |steps, dep| steps.saturating_add(dep.steps));
+        let mut entry = Entry {
+            hash: change.hash,
+            actor,
+            seq: change.seq as u32,
+            max_op: change.max_op() as u32,
+            steps,
+            deps,
+            clock: None,
+        };
+        if steps >= CLOCK_STEPS_MAX {
+            self.keep_clock(&mut entry);
+        }
+        for dep in &entry.deps {
+            self.heads.remove(dep);
+        }
+        self.heads.insert(number);
+        self.by_hash.insert((prefix(&entry.hash), number));
+        if let Some(chain) = self.actors.get_mut(actor as usize) {
+            chain.push(number);
+        }
+        self.changes.push(entry);
+    }
+
+    /// Position of an actor that has changes here.
+    pub(crate) fn actor(&self, actor: &[u8]) -> Option<u32> {
+        self.by_actor.get(actor).copied()
+    }
+
+    /// Says whether everything that is admitted lies in the past of a change with these dependencies.
+    pub(crate) fn covers_all(&self, deps: &[[u8; 32]]) -> bool {
+        let heads = deps.iter().filter_map(|dep| self.find(dep));
+        heads.filter(|dep| self.heads.contains(dep)).count() == self.heads.len()
+    }
+
+    /// Gives the clock of a change with these dependencies, without itself.
+    pub(crate) fn clock(&self, deps: &[[u8; 32]]) -> Clock {
+        let deps: Vec<u32> = deps.iter().filter_map(|dep| self.find(dep)).collect();
+        self.walk(&deps)
+    }
+
+    /// Highest operation counter of an actor's first `seq` changes.
+    pub(crate) fn max_op(&self, actor: u32, seq: u32) -> u32 {
+        self.entry_of(actor, u64::from(seq))
+            .map_or(0, |entry| entry.max_op)
+    }
+
+    fn find(&self, hash: &[u8; 32]) -> Option<u32> {
+        let prefix = prefix(hash);
+        self.by_hash
+            .range((prefix, 0)..=(prefix, u32::MAX))
+            .map(|(_, number)| *number)
+            .find(|number| self.entry(*number).is_some_and(|entry| entry.hash == *hash))
+    }
+
+    fn entry(&self, number: u32) -> Option<&Entry> {
+        self.changes.get(number as usize)
+    }
+
+    fn entry_of(&self, actor: u32, seq: u64) -> Option<&Entry> {
         let position = usize::try_from(seq.checked_sub(1)?).ok()?;
-        self.actors.get(actor)?.get(position).copied()
+        self.entry(*self.chain(actor).get(position)?)
+    }
+
+    fn chain(&self, actor: u32) -> &[u32] {
+        self.actors.get(actor as usize).map_or(&[], |chain| chain)
+    }
+
+    fn insert_actor(&mut self, actor: &[u8]) -> u32 {
+        if let Some(known) = self.actor(actor) {
+            return known;
+        }
+        let position = self.actors.len() as u32;
+        self.by_actor.insert(actor.to_vec(), position);
+        self.actors.push(Vec::new());
+        position
+    }
+
+    /// Keeps the clock of a change, unless clocks take too much already.
+    fn keep_clock(&mut self, entry: &mut Entry) {
+        let allowed = self.changes.len() * CLOCK_BYTES_PER_CHANGE + CLOCK_BYTES_FREE;
+        let more = self.actors.len() * size_of::<u32>();
+        if self.clock_bytes + more > allowed {
+            return;
+        }
+        let mut clock = self.walk(&entry.deps);
+        if let Some(seq) = clock.get_mut(entry.actor as usize) {
+            *seq = entry.seq;
+        }
+        self.clock_bytes += more;
+        entry.clock = Some(clock);
+        entry.steps = 1;
+    }
+
+    /// Walks from changes down to those whose clocks are kept.
+    fn walk(&self, from: &[u32]) -> Clock {
+        let mut clock = vec![0_u32; self.actors.len()];
+        self.visit(from, |entry| {
+            let known = entry.clock.as_deref().unwrap_or_default();
+            for (seq, known) in clock.iter_mut().zip(known) {
+                *seq = (*seq).max(*known);
+            }
+            if let Some(seq) = clock.get_mut(entry.actor as usize) {
+                *seq = (*seq).max(entry.seq);
+            }
+        });
+        clock.into_boxed_slice()
+    }
+
+    /// Visits each change of a walk once, later ones first.
+    fn visit(&self, from: &[u32], mut each: impl FnMut(&Entry)) {
+        let mut left: BinaryHeap<u32> = from.iter().copied().collect();
+        let mut last = None;
+        while let Some(number) = left.pop() {
+            // What a change builds on was admitted before it, so equal ones come in a row.
+            if last == Some(number) {
+                continue;
+            }
+            last = Some(number);
+            let Some(entry) = self.entry(number) else {
+                continue;
+            };
+            each(entry);
+            if entry.clock.is_none() {
+                left.extend(&entry.deps);
+            }
+        }
     }
 
     fn check_seq(&self, change: &ChangeHeader) -> Result<(), Refused> {
@@ -193,12 +280,15 @@ impl ChangeIndex {
     }
 
     fn check_predecessor(&self, change: &ChangeHeader, space: Space) -> Result<(), Refused> {
-        let Some(own) = self.change_of(&change.actor, change.seq.saturating_sub(1)) else {
+        let before = change.seq.saturating_sub(1);
+        let Some(own) = self.change_of(&change.actor, before) else {
             return Ok(());
         };
         let is_built_on = match space {
             Space::Circles => change.deps.contains(&own),
-            Space::Open => change.deps.contains(&own) || self.is_ancestor(&own, &change.deps),
+            Space::Open => {
+                change.deps.contains(&own) || self.is_ancestor(&change.actor, before, &change.deps)
+            }
         };
         if is_built_on {
             Ok(())
@@ -211,8 +301,8 @@ impl ChangeIndex {
         let highest = change
             .deps
             .iter()
-            .filter_map(|dep| self.changes.get(dep))
-            .map(|entry| entry.max_op)
+            .filter_map(|dep| self.entry(self.find(dep)?))
+            .map(|entry| u64::from(entry.max_op))
             .max();
         let (found, expected) = (change.start_op, highest.unwrap_or(0) + 1);
         let follows = match space {
@@ -227,50 +317,29 @@ impl ChangeIndex {
         }
     }
 
-    /// Says whether a change stands in the past of others.
-    fn is_ancestor(&self, sought: &[u8; 32], of: &[[u8; 32]]) -> bool {
-        let mut seen: BTreeSet<&[u8; 32]> = of.iter().collect();
-        let mut left: Vec<_> = of.iter().collect();
-        while let Some(hash) = left.pop() {
-            if hash == sought {
-                return true;
-            }
-            let deps = self.changes.get(hash).map_or(&[][..], |entry| &entry.deps);
-            left.extend(deps.iter().filter(|dep| seen.insert(dep)));
-        }
-        false
+    /// Says whether an actor's change stands in the past of a change with these dependencies.
+    fn is_ancestor(&self, actor: &[u8], seq: u64, deps: &[[u8; 32]]) -> bool {
+        self.covers_all(deps)
+            || self.actor(actor).is_some_and(|actor| {
+                let clock = self.clock(deps);
+                clock
+                    .get(actor as usize)
+                    .is_some_and(|known| u64::from(*known) >= seq)
+            })
     }
 }
 
-fn check_form(change: &ChangeHeader, space: Space) -> Result<(), Refused> {
-    let extra_allowed = match space {
-        Space::Circles => 0,
-        // Automerge 0.12 panics on an author's name after an actor's first change.
-        Space::Open if change.seq == 1 => EXTRA_BYTES_MAX,
-        Space::Open => 0,
-    };
-    if space == Space::Circles && change.actor.len() != ACTOR_BYTES {
-        return Err(Refused::Actor);
-    }
-    if !(0..=TIME_MAX).contains(&change.time) {
-        return Err(Refused::Time);
-    }
-    if change.message_len > MESSAGE_BYTES_MAX {
-        return Err(Refused::Message);
-    }
-    if change.extra_len > extra_allowed {
-        return Err(Refused::ExtraBytes);
-    }
-    Ok(())
+fn prefix(hash: &[u8; 32]) -> u64 {
+    hash.iter()
+        .take(8)
+        .fold(0, |prefix, byte| prefix << 8 | u64::from(*byte))
 }
-
-/// Bytes of an actor id in a circle: a device key and 8 random bytes (rule K2).
-const ACTOR_BYTES: usize = 40;
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::ChunkKind;
+    use crate::rules::ACTOR_BYTES;
 
     const ANNA: u8 = 1;
     const BRAM: u8 = 2;

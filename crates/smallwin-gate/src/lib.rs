@@ -17,21 +17,33 @@ mod budget;
 mod change;
 mod chunk;
 mod columns;
+mod cursor;
 mod document;
 mod error;
+mod fault;
 mod frame;
 mod index;
 mod inflate;
 pub mod limits;
+mod op_index;
+mod ops;
 mod reader;
+mod rules;
 mod runs;
+mod segments;
 mod sync_message;
 
 pub use budget::Budget;
-pub use change::{ChangeHeader, raw_change, read_change, read_change_within};
+pub use change::{
+    ChangeHeader, OpenChange, open_change, open_change_within, raw_change, read_change,
+    read_change_within,
+};
 pub use chunk::{Chunk, ChunkKind};
 pub use document::{DocumentShape, check_document_chunk, check_document_chunk_within};
 pub use error::GateError;
+pub use fault::OpFault;
 pub use frame::check_frame;
-pub use index::{ChangeIndex, Refused, Rules, Space};
+pub use index::ChangeIndex;
+pub use op_index::OpIndex;
+pub use rules::{Refused, Rules, Space};
 pub use sync_message::{Flags, Have, SyncShape, SyncVersion, check_sync_message};

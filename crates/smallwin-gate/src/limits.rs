@@ -110,3 +110,19 @@ pub const COST_OF_CHANGE: u64 = 2;
 
 /// Columns of one table of a chunk. Automerge knows 16.
 pub const COLUMNS_MAX: u64 = 24;
+
+/// Changes that a walk over the history may visit before the clock of the
+/// change above them is kept, so that the next walk ends there.
+pub const CLOCK_STEPS_MAX: u32 = 256;
+
+/// Bytes of kept clocks for each change of a document. A clock takes 4 bytes for
+/// each actor: with a hundred actors, one clock for three changes would still fit.
+pub const CLOCK_BYTES_PER_CHANGE: usize = 128;
+
+/// Bytes of kept clocks that a document may have whatever its size.
+pub const CLOCK_BYTES_FREE: usize = 64 * 1024;
+
+/// Steps over runs of elements to find the order of all marks of one change. A
+/// text in ten thousand runs takes at most twenty thousand for one mark; a step
+/// takes about 50 ns.
+pub const MARK_STEPS_MAX: u64 = 1 << 20;

@@ -14,8 +14,9 @@ use automerge::sync::{State, SyncDoc};
 use automerge::transaction::{CommitOptions, Transactable};
 use automerge::{AutoCommit, ObjType, ROOT};
 use smallwin_gate::{
-    Budget, ChangeIndex, ChunkKind, Rules, check_document_chunk, check_document_chunk_within,
-    check_sync_message, raw_change, read_change, read_change_within,
+    Budget, ChangeIndex, ChunkKind, OpIndex, Rules, check_document_chunk,
+    check_document_chunk_within, check_sync_message, open_change, raw_change, read_change,
+    read_change_within,
 };
 use support::{World, actor};
 
@@ -28,6 +29,7 @@ fn histories_pass_g1() {
         let mut world = World::new(seed, 4);
         world.run(120);
         let mut index = ChangeIndex::new();
+        let mut ops = OpIndex::new();
         for mut change in world.peers[0].get_changes(&[]) {
             let deflated = change.bytes().into_owned();
             let raw = change.raw_bytes();
@@ -51,6 +53,8 @@ fn histories_pass_g1() {
                 .admit(&header, &Rules::default())
                 .unwrap_or_else(|refused| panic!("seed {seed}: {refused}"));
             assert_eq!(index.last_seq(&header.actor), header.seq);
+            ops.admit(&open_change(raw).unwrap(), &Rules::default())
+                .unwrap_or_else(|refused| panic!("seed {seed}: {refused}: {:?}", change.decode()));
             changes_seen += 1;
         }
         assert_documents_pass(&mut world.peers[0]);

@@ -11,7 +11,7 @@
 
 use automerge::marks::{ExpandMark, Mark};
 use automerge::transaction::{CommitOptions, Transactable};
-use automerge::{ActorId, AutoCommit, ObjId, ObjType, ROOT, ReadDoc, ScalarValue};
+use automerge::{ActorId, AutoCommit, ObjId, ObjType, ROOT, ReadDoc, ScalarValue, hydrate};
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -103,7 +103,7 @@ fn edit(rng: &mut ChaCha8Rng, doc: &mut AutoCommit) {
     let (text, map, list) = (object(doc, "text"), object(doc, "map"), object(doc, "list"));
     let length = doc.length(&text);
     let at = rng.random_range(0..=length);
-    match rng.random_range(0..14) {
+    match rng.random_range(0..20) {
         0..=3 => {
             let words = [
                 "zorg ",
@@ -166,9 +166,59 @@ fn edit(rng: &mut ChaCha8Rng, doc: &mut AutoCommit) {
         12 if doc.length(&list) > 0 => doc
             .delete(&list, rng.random_range(0..doc.length(&list)))
             .unwrap(),
+        13 if doc.length(&list) > 0 => {
+            let place = rng.random_range(0..doc.length(&list));
+            match rng.random_range(0..3) {
+                0 => doc.put(&list, place, ScalarValue::counter(3)).unwrap(),
+                1 => drop(doc.put_object(&list, place, ObjType::Map).unwrap()),
+                _ => drop(doc.increment(&list, place, 2)),
+            }
+        }
+        14 => {
+            let values = [1, 2, 3].map(|number| hydrate::Value::from(ScalarValue::from(number)));
+            let place = rng.random_range(0..=doc.length(&list));
+            let _ = doc.splice(&list, place, (place < doc.length(&list)) as isize, values);
+        }
+        15 => change_block(rng, doc, &text),
+        16 => drop(doc.update_text(&text, "een nieuwe tekst, in één keer geplakt")),
+        17 => move_text(rng, doc, &text),
+        18 => {
+            let _ = doc.put(ROOT, "counter", ScalarValue::counter(7));
+        }
         _ => {
             let key = ["a", "d"].choose(rng).unwrap();
             doc.put_object(&map, *key, ObjType::List).unwrap();
         }
     }
+}
+
+/// Gives a block other attributes, as an editor does, joins it or replaces it.
+fn change_block(rng: &mut ChaCha8Rng, doc: &mut AutoCommit, text: &ObjId) {
+    let first = doc.get(text, 0).unwrap();
+    let Some(block) = first.and_then(|(value, id)| value.is_object().then_some(id)) else {
+        return;
+    };
+    match rng.random_range(0..4) {
+        0 => doc.put(&block, "type", "heading").unwrap(),
+        1 => {
+            let attrs = doc.put_object(&block, "attrs", ObjType::Map).unwrap();
+            doc.put(&attrs, "level", 2).unwrap();
+            let parents = doc.put_object(&block, "parents", ObjType::List).unwrap();
+            doc.insert(&parents, 0, "quote").unwrap();
+        }
+        2 => drop(doc.replace_block(text, 0)),
+        _ => doc.join_block(text, 0).unwrap(),
+    }
+}
+
+/// Cuts a piece of text and puts it elsewhere in the same change.
+fn move_text(rng: &mut ChaCha8Rng, doc: &mut AutoCommit, text: &ObjId) {
+    let length = doc.length(text);
+    if length < 4 {
+        return;
+    }
+    let at = rng.random_range(0..length - 2);
+    let _ = doc.splice_text(text, at, 2, "");
+    let to = rng.random_range(0..=doc.length(text));
+    let _ = doc.splice_text(text, to, 0, "verplaatst");
 }
