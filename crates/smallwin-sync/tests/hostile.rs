@@ -1,5 +1,9 @@
 //! What a patched or hostile client may try.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
 
 mod common;
 
@@ -13,7 +17,11 @@ use smallwin_sync::{DocKey, Notice};
 /// Anna's node with a circle, bram's node beside it, and carla of the outer circle with a client of her own making.
 fn setting() -> (Net, usize, usize, smallwin_circle::CircleId, SigningKey) {
     let mut net = Net::new();
-    let (anna, bram, carla) = (net.node("anna", 1), net.node("bram", 2), net.browser("carla", 3));
+    let (anna, bram, carla) = (
+        net.node("anna", 1),
+        net.node("bram", 2),
+        net.browser("carla", 3),
+    );
     let circle = net.circle(anna);
     net.join(bram, anna, &circle, Role::Inner);
     let (conn, _) = net.join(carla, anna, &circle, Role::Outer);
@@ -22,7 +30,12 @@ fn setting() -> (Net, usize, usize, smallwin_circle::CircleId, SigningKey) {
     (net, anna, bram, circle, key)
 }
 
-fn client(net: &mut Net, at: usize, circle: &smallwin_circle::CircleId, key: &SigningKey) -> Client {
+fn client(
+    net: &mut Net,
+    at: usize,
+    circle: &smallwin_circle::CircleId,
+    key: &SigningKey,
+) -> Client {
     let mut client = Client::proven(net, at, key);
     client.show_circle(net, circle, key);
     client
@@ -45,9 +58,20 @@ fn an_outer_member_who_writes_the_step_is_refused_and_shown() {
     assert!(messages <= 12, "{messages} messages");
     assert_eq!(net.peers[anna].heads(&doc), before);
     let refused = net.peers[anna].engine.refused(&doc);
-    assert_eq!(refused.iter().map(|view| (view.hash, view.reason.as_str())).collect::<Vec<_>>(), vec![(mine.hashes[0], "not-writer")]);
+    assert_eq!(
+        refused
+            .iter()
+            .map(|view| (view.hash, view.reason.as_str()))
+            .collect::<Vec<_>>(),
+        vec![(mine.hashes[0], "not-writer")]
+    );
     assert_eq!(refused[0].author, Some(key.public()));
-    assert!(net.peers[anna].notices.iter().any(|notice| matches!(notice, Notice::Refused { .. })));
+    assert!(
+        net.peers[anna]
+            .notices
+            .iter()
+            .any(|notice| matches!(notice, Notice::Refused { .. }))
+    );
     // Bram hears nothing of it, and neither does a new exchange lead anywhere.
     net.open_document(bram, &circle, &step);
     assert!(net.peers[bram].engine.refused(&doc).is_empty());
@@ -60,8 +84,14 @@ fn an_outer_member_who_writes_the_step_is_refused_and_shown() {
     let mut carla = client(&mut net, anna, &circle, &key);
     let mut state = State::new();
     carla.exchange(&mut net, &id, &mut document, &mut state);
-    let (_, effect) = automerge::ReadDoc::get(&document, automerge::ROOT, "effect").unwrap().unwrap();
-    assert!(automerge::ReadDoc::text(&document, &effect).unwrap().contains("wel van bram"));
+    let (_, effect) = automerge::ReadDoc::get(&document, automerge::ROOT, "effect")
+        .unwrap()
+        .unwrap();
+    assert!(
+        automerge::ReadDoc::text(&document, &effect)
+            .unwrap()
+            .contains("wel van bram")
+    );
     assert!(!carla.is_closed(&net));
 }
 
@@ -80,7 +110,14 @@ fn a_refused_change_is_admitted_when_its_author_is_promoted() {
     net.restart(anna);
     net.open_document(anna, &circle, &step);
     let person = smallwin_circle::PersonId::of(&key.public());
-    net.append(anna, &circle, smallwin_circle::Body::Grant { person, role: Role::Inner });
+    net.append(
+        anna,
+        &circle,
+        smallwin_circle::Body::Grant {
+            person,
+            role: Role::Inner,
+        },
+    );
     assert!(net.peers[anna].engine.refused(&doc).is_empty());
     assert!(net.peers[anna].text(&doc, "effect").contains("te vroeg"));
     net.connect(bram, anna);
@@ -91,7 +128,10 @@ fn a_refused_change_is_admitted_when_its_author_is_promoted() {
 fn changes_without_a_frontier_wait_and_go_with_their_bringer() {
     let (mut net, anna, _, circle, key) = setting();
     let check_in = DocumentRef::check_in(1);
-    let (id, doc) = (check_in.id(&circle), net.open_document(anna, &circle, &check_in));
+    let (id, doc) = (
+        check_in.id(&circle),
+        net.open_document(anna, &circle, &check_in),
+    );
     let mut carla = client(&mut net, anna, &circle, &key);
     let mut document = net.peers[anna].document(&doc);
     let before = document.get_heads();
@@ -102,7 +142,11 @@ fn changes_without_a_frontier_wait_and_go_with_their_bringer() {
     assert_eq!(net.peers[anna].heads(&doc), before);
     net.tick(11_000);
     carla.listen(&mut net);
-    let refused = carla.received.iter().find(|received| received.kind() == "smallwin/refused").unwrap();
+    let refused = carla
+        .received
+        .iter()
+        .find(|received| received.kind() == "smallwin/refused")
+        .unwrap();
     assert_eq!(refused.texts["reason"], "unsigned");
     // The frontier of another document or a forged one closes; the right one admits.
     carla.frontier(&mut net, &id, &mine.frontier.encode());
@@ -120,10 +164,21 @@ fn somebody_elses_work_needs_somebody_elses_signature() {
     // C3: carla brings changes under bram's name, signed by herself.
     let (mut net, anna, bram, circle, key) = setting();
     let check_in = DocumentRef::check_in(1);
-    let (id, doc) = (check_in.id(&circle), net.open_document(anna, &circle, &check_in));
+    let (id, doc) = (
+        check_in.id(&circle),
+        net.open_document(anna, &circle, &check_in),
+    );
     let mut document = net.peers[anna].document(&doc);
     let before = document.get_heads();
-    let forged = edit(&document, &net.peers[bram].device.clone(), 9, &circle, &check_in, "q1", "van bram, heus");
+    let forged = edit(
+        &document,
+        &net.peers[bram].device.clone(),
+        9,
+        &circle,
+        &check_in,
+        "q1",
+        "van bram, heus",
+    );
     document.load_incremental(&forged.changes.concat()).unwrap();
     let mut carla = client(&mut net, anna, &circle, &key);
     carla.exchange(&mut net, &id, &mut document, &mut State::new());
@@ -144,7 +199,9 @@ fn somebody_elses_work_needs_somebody_elses_signature() {
 fn the_two_short_killers_do_nothing() {
     // G1, G2: P1 divides by zero in Automerge, P2 makes it ask for 16 GB.
     let p1 = [0x42, 0, 0, 1, 0, 3, 1, 0, 7, 0];
-    let p2 = [0x42, 0, 0, 1, 0, 8, 1, 8, 0xff, 0xff, 0xff, 0xff, 0x0f, 0xff, 0];
+    let p2 = [
+        0x42, 0, 0, 1, 0, 8, 1, 8, 0xff, 0xff, 0xff, 0xff, 0x0f, 0xff, 0,
+    ];
     let (mut net, anna, bram, circle, key) = setting();
     let step = DocumentRef::step();
     net.type_text(bram, &circle, &step, "effect", "blijft");
@@ -153,7 +210,11 @@ fn the_two_short_killers_do_nothing() {
         carla.sync(&mut net, &step.id(&circle), killer.to_vec());
         assert!(carla.is_closed(&net));
         let mut stock = Client::stock(&mut net, anna, "stock");
-        stock.sync(&mut net, &smallwin_circle::DocumentId::from_bytes([1; 16]), killer.to_vec());
+        stock.sync(
+            &mut net,
+            &smallwin_circle::DocumentId::from_bytes([1; 16]),
+            killer.to_vec(),
+        );
         assert!(stock.is_closed(&net));
     }
     net.type_text(bram, &circle, &step, "effect", "en gaat door");
@@ -165,7 +226,10 @@ fn the_two_short_killers_do_nothing() {
 fn no_frame_cut_short_or_flipped_does_harm() {
     let (mut net, anna, bram, circle, key) = setting();
     let check_in = DocumentRef::check_in(1);
-    let (id, doc) = (check_in.id(&circle), net.open_document(anna, &circle, &check_in));
+    let (id, doc) = (
+        check_in.id(&circle),
+        net.open_document(anna, &circle, &check_in),
+    );
     let document = net.peers[anna].document(&doc);
     let mine = edit(&document, &key, 9, &circle, &check_in, "q1", "heel gewoon");
     let mut with = document.clone();
@@ -189,7 +253,11 @@ fn no_frame_cut_short_or_flipped_does_harm() {
             carla.raw(&mut net, frame);
         }
     }
-    assert_eq!(net.peers[anna].heads(&doc), document.get_heads(), "nothing of it was signed");
+    assert_eq!(
+        net.peers[anna].heads(&doc),
+        document.get_heads(),
+        "nothing of it was signed"
+    );
     net.type_text(bram, &circle, &check_in, "q1", "en gaat door");
     net.assert_same(&[anna, bram], &circle, &check_in);
 }
@@ -199,11 +267,27 @@ fn unknown_frames_are_ignored_and_counted_and_others_are_held_to_their_sender() 
     let (mut net, anna, _, circle, key) = setting();
     let mut carla = client(&mut net, anna, &circle, &key);
     let before = net.peers[anna].engine.totals().frames_unknown;
-    carla.say(&mut net, vec![("type", text("remote-subscription-change")), ("add", Cbor::List(vec![]))]);
-    carla.say(&mut net, vec![("type", text("smallwin/later")), ("x", Cbor::Float(1.5))]);
+    carla.say(
+        &mut net,
+        vec![
+            ("type", text("remote-subscription-change")),
+            ("add", Cbor::List(vec![])),
+        ],
+    );
+    carla.say(
+        &mut net,
+        vec![("type", text("smallwin/later")), ("x", Cbor::Float(1.5))],
+    );
     assert_eq!(net.peers[anna].engine.totals().frames_unknown, before + 2);
     assert!(!carla.is_closed(&net));
-    carla.say(&mut net, vec![("type", text("smallwin/ask")), ("what", text("status")), ("senderId", text("somebody else"))]);
+    carla.say(
+        &mut net,
+        vec![
+            ("type", text("smallwin/ask")),
+            ("what", text("status")),
+            ("senderId", text("somebody else")),
+        ],
+    );
     assert!(carla.is_closed(&net));
 }
 
@@ -219,7 +303,10 @@ fn documents_of_others_and_documents_that_do_not_exist_are_answered_alike() {
     for id in [draft.id(&circle), unknown] {
         carla.sync(&mut net, &id, vec![0x42, 0, 0, 1, 0, 0, 0, 2, 2, 0x84]);
         let answer = carla.received.pop().unwrap();
-        assert_eq!((answer.kind(), &answer.texts["documentId"]), ("doc-unavailable", &id.to_string()));
+        assert_eq!(
+            (answer.kind(), &answer.texts["documentId"]),
+            ("doc-unavailable", &id.to_string())
+        );
         assert!(carla.received.is_empty());
     }
 }
@@ -241,9 +328,14 @@ fn presence_is_passed_on_once_and_never_kept() {
         ]
     };
     net.log.clear();
-    let to_bram = |net: &Net| net.log.iter().filter(|(_, to, bytes)| {
-        *to == bram && bytes.windows(9).any(|window| window == b"ephemeral")
-    }).count();
+    let to_bram = |net: &Net| {
+        net.log
+            .iter()
+            .filter(|(_, to, bytes)| {
+                *to == bram && bytes.windows(9).any(|window| window == b"ephemeral")
+            })
+            .count()
+    };
     carla.say(&mut net, ephemeral(1, 20));
     carla.say(&mut net, ephemeral(1, 20));
     carla.say(&mut net, ephemeral(2, 20));
@@ -272,13 +364,25 @@ fn a_change_whose_dependency_never_comes_waits_in_bounds() {
     message.changes = automerge::sync::ChunkList::from(second.changes.concat());
     carla.received.clear();
     carla.sync(&mut net, &id, message.encode());
-    let asked = carla.received.iter().filter(|received| received.kind() == "sync").last().unwrap();
+    let asked = carla
+        .received
+        .iter()
+        .filter(|received| received.kind() == "sync")
+        .last()
+        .unwrap();
     let asked = automerge::sync::Message::decode(&asked.bytes["data"]).unwrap();
-    assert_eq!(asked.need, vec![automerge::ChangeHash(first.hashes[0])], "it asks for what is missing, not for what it has");
+    assert_eq!(
+        asked.need,
+        vec![automerge::ChangeHash(first.hashes[0])],
+        "it asks for what is missing, not for what it has"
+    );
     let mut rest = automerge::sync::Message::decode(&[0x43, 0, 0, 0, 0]).unwrap();
     rest.heads = vec![automerge::ChangeHash(second.hashes[0])];
     rest.changes = automerge::sync::ChunkList::from(first.changes.concat());
     carla.sync(&mut net, &id, rest.encode());
-    assert_eq!(net.peers[anna].heads(&doc), vec![automerge::ChangeHash(second.hashes[0])]);
+    assert_eq!(
+        net.peers[anna].heads(&doc),
+        vec![automerge::ChangeHash(second.hashes[0])]
+    );
     let _keeps: Automerge = document;
 }

@@ -1,5 +1,9 @@
 //! Inviting, joining, pairing and linking.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test may panic"
+)]
 
 mod common;
 
@@ -8,17 +12,24 @@ use smallwin_circle::{Body, Card, CardFields, DocumentRef, PersonId, Role, Times
 use smallwin_sync::{DocKey, Local, LocalError, Millis, Notice};
 
 fn refusal(net: &Net, at: usize) -> Vec<String> {
-    let codes = net.peers[at].notices.iter().filter_map(|notice| match notice {
-        Notice::JoinRefused { code, .. } => Some(code.clone()),
-        _ => None,
-    });
+    let codes = net.peers[at]
+        .notices
+        .iter()
+        .filter_map(|notice| match notice {
+            Notice::JoinRefused { code, .. } => Some(code.clone()),
+            _ => None,
+        });
     codes.collect()
 }
 
 #[test]
 fn a_member_that_is_no_facilitator_accepts_a_join() {
     let mut net = Net::new();
-    let (anna, bram, carla) = (net.node("anna", 1), net.node("bram", 2), net.node("carla", 3));
+    let (anna, bram, carla) = (
+        net.node("anna", 1),
+        net.node("bram", 2),
+        net.node("carla", 3),
+    );
     let circle = net.circle(anna);
     let (conn, _) = net.join(bram, anna, &circle, Role::Outer);
     // Carla's invite is in bram's log; anna is away.
@@ -27,7 +38,14 @@ fn a_member_that_is_no_facilitator_accepts_a_join() {
     net.open(carla, bram, &[(circle, [7; 16])], None, NODE);
     net.run();
     let record = net.sign_join(carla, &circle, [7; 16]);
-    net.local(carla, Local::RequestJoin { circle, record: record.bytes().to_vec() }).unwrap();
+    net.local(
+        carla,
+        Local::RequestJoin {
+            circle,
+            record: record.bytes().to_vec(),
+        },
+    )
+    .unwrap();
     assert_eq!(net.role(carla, &circle, carla), Some(Role::Inner));
     net.connect(bram, anna);
     assert_eq!(net.role(anna, &circle, carla), Some(Role::Inner));
@@ -49,7 +67,10 @@ fn a_used_expired_or_unknown_invite_says_so() {
         net.open(late, anna, &[(circle, secret)], None, NODE);
         net.run();
         assert_eq!(refusal(&net, late), vec![code]);
-        assert!(net.peers[late].engine.log(&circle).is_none(), "{code}: the log stays shut");
+        assert!(
+            net.peers[late].engine.log(&circle).is_none(),
+            "{code}: the log stays shut"
+        );
     }
     net.now = Millis(net.now.0 + 7_200_000);
     let late = net.node("late", 5);
@@ -61,7 +82,11 @@ fn a_used_expired_or_unknown_invite_says_so() {
 #[test]
 fn an_invite_lets_in_one_of_two_that_come_together() {
     let mut net = Net::new();
-    let (anna, bram, carla) = (net.node("anna", 1), net.node("bram", 2), net.node("carla", 3));
+    let (anna, bram, carla) = (
+        net.node("anna", 1),
+        net.node("bram", 2),
+        net.node("carla", 3),
+    );
     let circle = net.circle(anna);
     net.invite(anna, &circle, Role::Inner, [7; 16]);
     for joiner in [bram, carla] {
@@ -71,11 +96,18 @@ fn an_invite_lets_in_one_of_two_that_come_together() {
     net.peers[anna].holds_keeps = true;
     for joiner in [bram, carla] {
         let record = net.sign_join(joiner, &circle, [7; 16]).bytes().to_vec();
-        net.local(joiner, Local::RequestJoin { circle, record }).unwrap();
+        net.local(joiner, Local::RequestJoin { circle, record })
+            .unwrap();
     }
     net.release(anna);
     let state = net.peers[anna].engine.log(&circle).unwrap().state().clone();
-    assert_eq!(state.members().filter(|member| member.role.is_some()).count(), 2);
+    assert_eq!(
+        state
+            .members()
+            .filter(|member| member.role.is_some())
+            .count(),
+        2
+    );
     assert!(state.members().all(|member| !member.contested));
     assert_eq!(refusal(&net, carla), vec!["invite-used"]);
 }
@@ -91,10 +123,14 @@ fn a_holder_of_an_invite_sees_the_log_and_nothing_else() {
     net.open(bram, anna, &[(circle, [7; 16])], None, NODE);
     net.run();
     assert!(net.peers[bram].engine.log(&circle).is_some());
-    assert!(net.peers[bram].engine.cards(&circle).is_empty(), "N1: names are for members");
+    assert!(
+        net.peers[bram].engine.cards(&circle).is_empty(),
+        "N1: names are for members"
+    );
     assert!(net.peers[bram].disk.chunks.is_empty());
     let record = net.sign_join(bram, &circle, [7; 16]).bytes().to_vec();
-    net.local(bram, Local::RequestJoin { circle, record }).unwrap();
+    net.local(bram, Local::RequestJoin { circle, record })
+        .unwrap();
     assert_eq!(net.peers[bram].engine.cards(&circle).len(), 1);
     let key = net.open_document(bram, &circle, &DocumentRef::check_in(1));
     assert!(net.peers[bram].text(&key, "q1").contains("geheim"));
@@ -105,19 +141,37 @@ fn a_join_reaches_a_member_through_a_node_that_is_none() {
     // A team node holds the circle for a browser that is paired with it, and is asked by a joiner
     // before it was linked itself.
     let mut net = Net::new();
-    let (anna, team, carla) = (net.browser("anna", 1), net.node("team", 2), net.node("carla", 3));
+    let (anna, team, carla) = (
+        net.browser("anna", 1),
+        net.node("team", 2),
+        net.node("carla", 3),
+    );
     let circle = net.circle(anna);
     net.invite(anna, &circle, Role::Outer, [7; 16]);
     let (conn, _) = net.connect(anna, team);
     pair(&mut net, anna, conn, team);
-    net.peers[anna].holds_keeps = false;
+    // The record that links the team node is not durable yet.
+    net.peers[anna].holds_keeps = true;
     net.local(anna, Local::Host { conn, circle }).unwrap();
     assert!(net.peers[team].engine.log(&circle).is_some());
+    assert_eq!(net.role(team, &circle, team), None);
     net.open(carla, team, &[(circle, [7; 16])], None, NODE);
     net.run();
     let record = net.sign_join(carla, &circle, [7; 16]).bytes().to_vec();
-    net.local(carla, Local::RequestJoin { circle, record }).unwrap();
-    assert!(net.peers[carla].notices.contains(&Notice::JoinAccepted(circle)));
+    net.local(carla, Local::RequestJoin { circle, record })
+        .unwrap();
+    assert!(
+        !net.peers[carla]
+            .notices
+            .contains(&Notice::JoinAccepted(circle)),
+        "K1"
+    );
+    net.release(anna);
+    assert!(
+        net.peers[carla]
+            .notices
+            .contains(&Notice::JoinAccepted(circle))
+    );
     for at in [anna, team, carla] {
         assert_eq!(net.role(at, &circle, carla), Some(Role::Outer));
     }
@@ -127,9 +181,24 @@ fn a_join_reaches_a_member_through_a_node_that_is_none() {
 fn pair(net: &mut Net, browser: usize, conn: smallwin_sync::ConnId, node: usize) {
     let secret = vec![5; 16];
     let secret_hash = *blake3::hash(&secret).as_bytes();
-    net.local(node, Local::Pair { secret_hash, expires: Millis(net.now.0 + 600_000) }).unwrap();
+    net.local(
+        node,
+        Local::Pair {
+            secret_hash,
+            expires: Millis(net.now.0 + 600_000),
+        },
+    )
+    .unwrap();
     let node_device = net.peers[node].key();
-    net.local(browser, Local::PairWith { conn, node_device, secret }).unwrap();
+    net.local(
+        browser,
+        Local::PairWith {
+            conn,
+            node_device,
+            secret,
+        },
+    )
+    .unwrap();
 }
 
 #[test]
@@ -140,12 +209,25 @@ fn pairing_links_the_node_and_makes_it_the_same_person() {
     let (conn, _) = net.connect(anna, node);
     assert_eq!(net.peers[node].engine.circles(), vec![]);
     pair(&mut net, anna, conn, node);
-    assert!(net.peers[node].notices.contains(&Notice::Paired(net.peers[anna].key())));
-    assert!(net.peers[anna].notices.contains(&Notice::Paired(net.peers[node].key())));
+    assert!(
+        net.peers[node]
+            .notices
+            .contains(&Notice::Paired(net.peers[anna].key()))
+    );
+    assert!(
+        net.peers[anna]
+            .notices
+            .contains(&Notice::Paired(net.peers[node].key()))
+    );
     net.local(anna, Local::Host { conn, circle }).unwrap();
     for at in [anna, node] {
         let state = net.peers[at].engine.log(&circle).unwrap().state().clone();
-        assert_eq!(state.person_of(&net.peers[node].key()), Some(net.peers[anna].person()), "{}", net.peers[at].name);
+        assert_eq!(
+            state.person_of(&net.peers[node].key()),
+            Some(net.peers[anna].person()),
+            "{}",
+            net.peers[at].name
+        );
     }
     // V1: the draft goes to the own node.
     let draft = DocumentRef::draft(&net.peers[anna].person());
@@ -165,22 +247,57 @@ fn a_wrong_used_or_expired_pairing_secret_is_refused() {
     let (conn, _) = net.connect(browser, node);
     let node_device = net.peers[node].key();
     let try_pair = |net: &mut Net, secret: u8| {
-        net.local(browser, Local::PairWith { conn, node_device, secret: vec![secret; 16] }).unwrap();
+        net.local(
+            browser,
+            Local::PairWith {
+                conn,
+                node_device,
+                secret: vec![secret; 16],
+            },
+        )
+        .unwrap();
         net.peers[node].engine.paired().len()
     };
     assert_eq!(try_pair(&mut net, 5), 0, "no secret is out");
     let secret_hash = *blake3::hash(&[5; 16]).as_bytes();
-    net.local(node, Local::Pair { secret_hash, expires: Millis(net.now.0 + 1000) }).unwrap();
+    net.local(
+        node,
+        Local::Pair {
+            secret_hash,
+            expires: Millis(net.now.0 + 1000),
+        },
+    )
+    .unwrap();
     net.now = Millis(net.now.0 + 2000);
     assert_eq!(try_pair(&mut net, 5), 0, "expired");
-    net.local(node, Local::Pair { secret_hash, expires: Millis(net.now.0 + 60_000) }).unwrap();
+    net.local(
+        node,
+        Local::Pair {
+            secret_hash,
+            expires: Millis(net.now.0 + 60_000),
+        },
+    )
+    .unwrap();
     for _ in 0..5 {
         assert_eq!(try_pair(&mut net, 6), 0, "wrong");
     }
     assert_eq!(try_pair(&mut net, 5), 0, "void after five wrong ones");
-    net.local(node, Local::Pair { secret_hash, expires: Millis(net.now.0 + 60_000) }).unwrap();
+    net.local(
+        node,
+        Local::Pair {
+            secret_hash,
+            expires: Millis(net.now.0 + 60_000),
+        },
+    )
+    .unwrap();
     assert_eq!(try_pair(&mut net, 5), 1);
-    assert!(net.codes(browser).iter().filter(|code| *code == "pairing-refused").count() >= 7);
+    assert!(
+        net.codes(browser)
+            .iter()
+            .filter(|code| *code == "pairing-refused")
+            .count()
+            >= 7
+    );
 }
 
 #[test]
@@ -190,21 +307,59 @@ fn only_paired_keys_may_host_ask_and_dial() {
     let circle = net.circle(stranger);
     let (conn, _) = net.connect(stranger, node);
     net.local(stranger, Local::Host { conn, circle }).unwrap();
-    net.local(stranger, Local::Ask { conn, what: "pairing-link".to_owned() }).unwrap();
-    net.local(stranger, Local::AskDial { conn, url: "ws://x:1".to_owned(), circle, secret: None }).unwrap();
+    net.local(
+        stranger,
+        Local::Ask {
+            conn,
+            what: "pairing-link".to_owned(),
+        },
+    )
+    .unwrap();
+    net.local(
+        stranger,
+        Local::AskDial {
+            conn,
+            url: "ws://x:1".to_owned(),
+            circle,
+            secret: None,
+        },
+    )
+    .unwrap();
     assert_eq!(net.codes(stranger), vec!["not-paired"; 3]);
-    assert!(net.peers[node].engine.circles().is_empty() && net.peers[node].answers.is_empty() && net.peers[node].dials.is_empty());
+    assert!(
+        net.peers[node].engine.circles().is_empty()
+            && net.peers[node].answers.is_empty()
+            && net.peers[node].dials.is_empty()
+    );
     // A command line has the device key of the node, and needs no pairing.
     let device = net.peers[node].device.clone();
     let command = net.peer("command", device.clone(), device, Default::default());
     let circle = net.circle(command);
     let (conn, _) = net.connect(command, node);
     net.local(command, Local::Host { conn, circle }).unwrap();
-    net.local(command, Local::Ask { conn, what: "status".to_owned() }).unwrap();
-    net.local(command, Local::Ask { conn, what: "circles".to_owned() }).unwrap();
+    net.local(
+        command,
+        Local::Ask {
+            conn,
+            what: "status".to_owned(),
+        },
+    )
+    .unwrap();
+    net.local(
+        command,
+        Local::Ask {
+            conn,
+            what: "circles".to_owned(),
+        },
+    )
+    .unwrap();
     assert_eq!(net.peers[node].engine.circles(), vec![circle]);
     assert_eq!(net.peers[node].answers.len(), 1);
-    let told = Notice::Told { conn, what: "circles".to_owned(), json: format!("[\"{circle}\"]") };
+    let told = Notice::Told {
+        conn,
+        what: "circles".to_owned(),
+        json: format!("[\"{circle}\"]"),
+    };
     assert!(net.peers[command].notices.contains(&told));
     assert!(net.peers[command].engine.settled());
 }
@@ -222,12 +377,29 @@ fn a_command_line_starts_empty_and_follows() {
     net.local(command, Local::Follow { circle }).unwrap();
     net.assert_same(&[command, node], &circle, &step);
     let key = DocKey::circles(&step.id(&circle));
-    assert!(net.peers[command].text(&key, "effect").contains("al geschreven"));
+    assert!(
+        net.peers[command]
+            .text(&key, "effect")
+            .contains("al geschreven")
+    );
     // It writes and signs, and the node has it before it leaves.
     net.type_text(command, &circle, &step, "effect", "van de opdracht");
-    net.append(command, &circle, Body::Doc { document: DocumentRef::report("gesprek-1") });
+    net.append(
+        command,
+        &circle,
+        Body::Doc {
+            document: DocumentRef::report("gesprek-1"),
+        },
+    );
     net.assert_same(&[command, node], &circle, &step);
-    assert!(net.peers[node].engine.log(&circle).unwrap().state().has_document(&DocumentRef::report("gesprek-1")));
+    assert!(
+        net.peers[node]
+            .engine
+            .log(&circle)
+            .unwrap()
+            .state()
+            .has_document(&DocumentRef::report("gesprek-1"))
+    );
 }
 
 #[test]
@@ -236,23 +408,74 @@ fn the_own_device_never_makes_two_records_under_one_number() {
     let mut net = Net::new();
     let node = net.node("node", 2);
     let circle = net.circle(node);
-    let stale = net.sign(node, &circle, Body::Doc { document: DocumentRef::report("a") });
-    net.append(node, &circle, Body::Doc { document: DocumentRef::report("b") });
-    let outcome = net.local(node, Local::Append { circle, record: stale.bytes().to_vec() });
+    let stale = net.sign(
+        node,
+        &circle,
+        Body::Doc {
+            document: DocumentRef::report("a"),
+        },
+    );
+    net.append(
+        node,
+        &circle,
+        Body::Doc {
+            document: DocumentRef::report("b"),
+        },
+    );
+    let outcome = net.local(
+        node,
+        Local::Append {
+            circle,
+            record: stale.bytes().to_vec(),
+        },
+    );
     assert_eq!(outcome, Err(Failure::AtOnce(LocalError::Stale)));
     // The same from a command line that worked from an older log.
     let device = net.peers[node].device.clone();
     let command = net.peer("command", device.clone(), device, Default::default());
-    let records = net.peers[node].engine.log(&circle).unwrap().records().take(1).map(|record| record.bytes().to_vec()).collect();
+    let records = net.peers[node]
+        .engine
+        .log(&circle)
+        .unwrap()
+        .records()
+        .take(1)
+        .map(|record| record.bytes().to_vec())
+        .collect();
     net.local(command, Local::HostCircle { records }).unwrap();
-    net.append(command, &circle, Body::Doc { document: DocumentRef::report("c") });
+    net.append(
+        command,
+        &circle,
+        Body::Doc {
+            document: DocumentRef::report("c"),
+        },
+    );
     net.connect(command, node);
-    assert_eq!(net.role(node, &circle, node), Some(Role::Facilitator), "still somebody");
-    assert!(!net.peers[node].engine.log(&circle).unwrap().state().has_document(&DocumentRef::report("c")));
-    assert!(!net.peers[command].engine.settled(), "and the command line can tell that it failed");
+    assert_eq!(
+        net.role(node, &circle, node),
+        Some(Role::Facilitator),
+        "still somebody"
+    );
+    assert!(
+        !net.peers[node]
+            .engine
+            .log(&circle)
+            .unwrap()
+            .state()
+            .has_document(&DocumentRef::report("c"))
+    );
+    assert!(
+        !net.peers[command].engine.settled(),
+        "and the command line can tell that it failed"
+    );
 }
 
-fn card(net: &mut Net, at: usize, circle: &smallwin_circle::CircleId, name: &str, rev: u64) -> Result<(), Failure> {
+fn card(
+    net: &mut Net,
+    at: usize,
+    circle: &smallwin_circle::CircleId,
+    name: &str,
+    rev: u64,
+) -> Result<(), Failure> {
     let peer = &net.peers[at];
     let fields = CardFields {
         author: peer.key(),
@@ -278,7 +501,12 @@ fn the_newest_card_counts_everywhere() {
     card(&mut net, anna, &circle, "Anna de Vries", 2).unwrap();
     assert!(card(&mut net, anna, &circle, "Oude Anna", 1).is_err());
     for at in [anna, bram] {
-        let mut names: Vec<String> = net.peers[at].engine.cards(&circle).iter().map(|card| card.fields().name.clone()).collect();
+        let mut names: Vec<String> = net.peers[at]
+            .engine
+            .cards(&circle)
+            .iter()
+            .map(|card| card.fields().name.clone())
+            .collect();
         names.sort();
         assert_eq!(names, ["Anna de Vries", "Bram"]);
     }
@@ -305,8 +533,73 @@ fn the_manifest_of_a_snapshot_reaches_members() {
     let bytes = manifest.to_bytes();
     let hash = manifest.hash();
     let signature = manifest.sign(smallwin_circle::Purpose::Snapshot, &net.peers[anna].device);
-    net.local(anna, Local::Manifest { circle, bytes: bytes.clone() }).unwrap();
-    assert_eq!(net.peers[bram].engine.manifest(hash.as_bytes()), None, "nothing names it yet");
-    net.append(anna, &circle, Body::Snapshot { manifest: hash, signature, prev: None });
-    assert_eq!(net.peers[bram].engine.manifest(hash.as_bytes()), Some(bytes.as_slice()));
+    net.local(
+        anna,
+        Local::Manifest {
+            circle,
+            bytes: bytes.clone(),
+        },
+    )
+    .unwrap();
+    assert_eq!(
+        net.peers[bram].engine.manifest(hash.as_bytes()),
+        None,
+        "nothing names it yet"
+    );
+    net.append(
+        anna,
+        &circle,
+        Body::Snapshot {
+            manifest: hash,
+            signature,
+            prev: None,
+        },
+    );
+    assert_eq!(
+        net.peers[bram].engine.manifest(hash.as_bytes()),
+        Some(bytes.as_slice())
+    );
+}
+
+#[test]
+fn a_member_with_an_old_log_learns_from_one_who_came_later() {
+    // Bram was away when carla joined; when he comes back only carla is there.
+    let mut net = Net::new();
+    let (anna, bram, carla) = (
+        net.node("anna", 1),
+        net.node("bram", 2),
+        net.node("carla", 3),
+    );
+    let circle = net.circle(anna);
+    let (conn, _) = net.join(bram, anna, &circle, Role::Inner);
+    net.cut(bram, conn);
+    net.join(carla, anna, &circle, Role::Inner);
+    net.connect(bram, carla);
+    assert_eq!(net.role(bram, &circle, carla), Some(Role::Inner));
+    net.assert_same(&[bram, carla], &circle, &DocumentRef::step());
+}
+
+#[test]
+fn a_join_on_an_old_log_is_stale_for_a_newer_accepter() {
+    let mut net = Net::new();
+    let (anna, bram, carla) = (
+        net.node("anna", 1),
+        net.node("bram", 2),
+        net.node("carla", 3),
+    );
+    let circle = net.circle(anna);
+    net.invite(anna, &circle, Role::Inner, [7; 16]);
+    let (conn, _) = net.open(carla, anna, &[(circle, [7; 16])], None, NODE);
+    net.run();
+    let old = net.sign_join(carla, &circle, [7; 16]).bytes().to_vec();
+    net.cut(carla, conn);
+    net.join(bram, anna, &circle, Role::Inner);
+    net.open(carla, bram, &[(circle, [7; 16])], None, NODE);
+    net.run();
+    let request = |record| Local::RequestJoin { circle, record };
+    net.local(carla, request(old)).unwrap();
+    assert_eq!(refusal(&net, carla), vec!["join-stale"]);
+    let new = net.sign_join(carla, &circle, [7; 16]).bytes().to_vec();
+    net.local(carla, request(new)).unwrap();
+    assert_eq!(net.role(bram, &circle, carla), Some(Role::Inner));
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use smallwin_circle::{Card, CircleId, Log, PersonId, RecordId};
+use smallwin_circle::{Card, CircleId, Log, PersonId, Record, RecordId};
 
 use crate::{ConnId, Request};
 
@@ -22,6 +22,8 @@ pub(crate) struct Circle {
     pub(crate) manifests: BTreeMap<[u8; 32], Vec<u8>>,
     /// Our own join, signed by us, that wants to be accepted.
     pub(crate) join_wanted: Option<Vec<u8>>,
+    /// Joins of others that name records which are not here yet, and who brought them.
+    pub(crate) joins_waiting: BTreeMap<RecordId, (ConnId, Record)>,
     /// Joins of others, passed on once to somebody who can accept them.
     pub(crate) joins_passed: BTreeMap<RecordId, ConnId>,
 }
@@ -71,6 +73,7 @@ impl Circle {
             cards_waiting: VecDeque::new(),
             manifests: BTreeMap::new(),
             join_wanted: None,
+            joins_waiting: BTreeMap::new(),
             joins_passed: BTreeMap::new(),
         }
     }

@@ -192,7 +192,10 @@ impl Engine {
                 invite.used_by.is_empty() && !is_expired || matched.told.is_some()
             })
         });
+        // The node to which we present an invite gave us the log.
+        let is_host = connection.invites.contains_key(circle);
         is_invited
+            || is_host
             || self.person_of(conn, circle).is_some()
             || self.is_paired(conn)
             || matched

@@ -9,11 +9,12 @@ use crate::wire::Frame;
 use crate::{ConnId, Notice};
 
 /// Codes with which a peer refuses a join.
-const REFUSALS: [&str; 5] = [
+const REFUSALS: [&str; 6] = [
     "invite-used",
     "invite-expired",
     "invite-unknown",
     "join-refused",
+    "join-stale",
     "no-accepter",
 ];
 
@@ -27,10 +28,7 @@ impl Engine {
         else {
             return;
         };
-        if !self.may_have_log(conn, &circle) {
-            self.send_notice(conn, "join-refused", Some(circle.to_string()));
-            return;
-        }
+        // Whoever carries it: the invite key's proof stands in the record itself.
         let record = Record::parse(bytes)
             .ok()
             .filter(|record| record.is_open_join() && record.payload().circle == Some(circle));
@@ -53,6 +51,17 @@ impl Engine {
 
     /// Countersigns a join whose invite is good by our clock, as one of the circle's member devices.
     fn accept(&mut self, conn: ConnId, circle: &CircleId, record: Record) {
+        let joins_max = self.config.limits.joins_waiting_max;
+        if let Some(held) = self.circles.get_mut(circle)
+            && let Some(log) = &held.log
+            && !log.knows_all(&record.payload().deps)
+        {
+            // Its author has seen more than we; what we lack is on its way.
+            if held.joins_waiting.len() < joins_max {
+                held.joins_waiting.insert(record.id(), (conn, record));
+            }
+            return;
+        }
         if let Err(code) = self.judge_join(circle, &record) {
             self.send_notice(conn, code, Some(circle.to_string()));
             return;
@@ -83,6 +92,11 @@ impl Engine {
         let held = self.circles.get(circle).ok_or("invite-unknown")?;
         let log = held.log.as_ref().ok_or("invite-unknown")?;
         let invite = log.state().invite(invite).ok_or("invite-unknown")?;
+        let past = log.state_at(&record.payload().deps);
+        if past.role_of_device(&self.device).is_none() {
+            // We entered after what its author has seen, so our signature would be worth nothing.
+            return Err("join-stale");
+        }
         let now = Timestamp::from_unix_ms(self.now.0);
         let flying = held.flight.as_ref().map(|flight| flight.next.state());
         let flying = flying.and_then(|state| state.invite(&invite.record));
@@ -90,18 +104,26 @@ impl Engine {
         if !invite.used_by.is_empty() || flying.is_some_and(|invite| !invite.used_by.is_empty()) {
             return Err("invite-used");
         }
-        let is_waiting = held
-            .waiting
-            .iter()
-            .any(|batch| matches!(batch.from, Origin::Countersigned { .. }));
-        if is_waiting {
-            // Two joins at the same moment: the second asks again after the first was kept.
-            return Err("busy");
+        let waiting = held.waiting.iter().flat_map(|batch| &batch.records);
+        let mut waiting = waiting.filter_map(|bytes| Record::parse(bytes).ok());
+        let is_rival = |other: Record| matches!(&other.payload().body, Body::Join { invite: rival, .. } if *rival == invite.record);
+        if waiting.any(is_rival) {
+            return Err("invite-used");
         }
         if invite.expires < now {
             Err("invite-expired")
         } else {
             Ok(())
+        }
+    }
+
+    /// Joins that waited for records that their authors had seen.
+    pub(super) fn judge_waiting_joins(&mut self, circle: &CircleId) {
+        let Some(held) = self.circles.get_mut(circle) else {
+            return;
+        };
+        for (conn, record) in std::mem::take(&mut held.joins_waiting).into_values() {
+            self.accept(conn, circle, record);
         }
     }
 

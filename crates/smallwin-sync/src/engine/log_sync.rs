@@ -52,9 +52,8 @@ impl Engine {
             .conns
             .get(&conn)
             .and_then(|connection| connection.circle_by_tag(&frame.circle));
-        let Some(circle) = circle.filter(|circle| self.may_have_log(conn, circle)) else {
-            return;
-        };
+        // Records prove themselves, whoever carries them; what we answer depends on who asks.
+        let Some(circle) = circle else { return };
         let heads = frame.heads.into_iter().map(RecordId::from_bytes).collect();
         let ids = frame
             .ids
@@ -186,6 +185,7 @@ impl Engine {
         }
         self.notice(Notice::CircleChanged(*circle));
         self.own_join_landed(circle);
+        self.judge_waiting_joins(circle);
         self.judge_waiting_cards(circle);
         for conn in self.log_conns(circle) {
             self.tell_log(conn, circle);
@@ -245,6 +245,7 @@ impl Engine {
     ) {
         self.note_their_heads(conn, circle, &heads);
         if !self.may_have_log(conn, circle) {
+            self.ask_for_everything(conn, circle, heads);
             return;
         }
         let Some(matched) = self
@@ -259,10 +260,7 @@ impl Engine {
             .get(circle)
             .and_then(|circle| circle.log.as_ref())
         else {
-            if !heads.is_empty() && matched.asked_for.as_ref() != Some(&heads) {
-                matched.asked_for = Some(heads);
-                self.send_log(conn, circle, Vec::new(), Some(Vec::new()));
-            }
+            self.ask_for_everything(conn, circle, heads);
             return;
         };
         let is_equal = log.heads() == heads;
@@ -292,6 +290,32 @@ impl Engine {
             self.send_log(conn, circle, records, ids);
         } else {
             self.tell_log(conn, circle);
+        }
+    }
+
+    /// Asks a peer with unknown heads for its whole log, once for the same heads, and tells nothing
+    /// of ours: perhaps it entered the circle after what we know of it.
+    fn ask_for_everything(&mut self, conn: ConnId, circle: &CircleId, heads: Vec<RecordId>) {
+        let log = self.circles.get(circle).and_then(|held| held.log.as_ref());
+        if heads.is_empty() || log.is_some_and(|log| log.knows_all(&heads)) {
+            return;
+        }
+        let Some(connection) = self.conns.get_mut(&conn) else {
+            return;
+        };
+        let tag = circle_tag(&connection.transcript, circle);
+        let Some(matched) = connection.circles.get_mut(circle) else {
+            return;
+        };
+        if matched.asked_for.as_ref() != Some(&heads) {
+            matched.asked_for = Some(heads);
+            let frame = LogFrame {
+                circle: tag,
+                heads: Vec::new(),
+                records: Vec::new(),
+                ids: Some(Vec::new()),
+            };
+            self.send(conn, Frame::Log(frame));
         }
     }
 

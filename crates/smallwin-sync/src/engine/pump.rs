@@ -404,6 +404,13 @@ impl Engine {
 
     /// Peers of the open space that asked for a document nobody had.
     fn tell_wanting(&mut self, key: &DocKey) {
+        // One that has only been announced holds nothing yet.
+        let is_empty = self
+            .document(key)
+            .is_none_or(|live| live.get_heads().is_empty());
+        if is_empty {
+            return;
+        }
         let wanting: Vec<ConnId> = self
             .conns
             .iter()

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use automerge::Automerge;
 use automerge::sync::{Message, State, SyncDoc as _};
 use smallwin_circle::{
-    CircleId, DeviceKey, DocumentId, Side, SigningKey, channel_message, channel_transcript, circle_message, circle_tag,
+    CircleId, DeviceKey, DocumentId, Side, SigningKey, channel_message, channel_transcript,
+    circle_message, circle_tag,
 };
 use smallwin_sync::{ConnId, Space};
 
@@ -90,16 +91,22 @@ impl Received {
             let key = decoder.str().unwrap().to_owned();
             match decoder.datatype().unwrap() {
                 minicbor::data::Type::String => {
-                    received.texts.insert(key, decoder.str().unwrap().to_owned());
+                    received
+                        .texts
+                        .insert(key, decoder.str().unwrap().to_owned());
                 }
                 minicbor::data::Type::Bytes => {
-                    received.bytes.insert(key, decoder.bytes().unwrap().to_vec());
+                    received
+                        .bytes
+                        .insert(key, decoder.bytes().unwrap().to_vec());
                 }
                 minicbor::data::Type::Map if key == "smallwin" => {
                     for _ in 0..decoder.map().unwrap().unwrap() {
                         let inner = decoder.str().unwrap().to_owned();
                         if decoder.datatype().unwrap() == minicbor::data::Type::Bytes {
-                            received.bytes.insert(inner, decoder.bytes().unwrap().to_vec());
+                            received
+                                .bytes
+                                .insert(inner, decoder.bytes().unwrap().to_vec());
                         } else {
                             decoder.skip().unwrap();
                         }
@@ -129,12 +136,24 @@ impl Client {
     /// A stock automerge-repo client.
     pub fn stock(net: &mut Net, at: usize, peer_id: &str) -> Client {
         let conn = net.wire(at, Side::Listener, Space::Open);
-        let mut client = Client { at, conn, peer_id: peer_id.to_owned(), transcript: [0; 32], received: Vec::new() };
-        client.say(net, vec![
-            ("type", text("join")),
-            ("peerMetadata", Cbor::Map(vec![("storageId", Cbor::Undefined)])),
-            ("supportedProtocolVersions", Cbor::List(vec![text("1")])),
-        ]);
+        let mut client = Client {
+            at,
+            conn,
+            peer_id: peer_id.to_owned(),
+            transcript: [0; 32],
+            received: Vec::new(),
+        };
+        client.say(
+            net,
+            vec![
+                ("type", text("join")),
+                (
+                    "peerMetadata",
+                    Cbor::Map(vec![("storageId", Cbor::Undefined)]),
+                ),
+                ("supportedProtocolVersions", Cbor::List(vec![text("1")])),
+            ],
+        );
         client
     }
 
@@ -148,23 +167,38 @@ impl Client {
             transcript: [0; 32],
             received: Vec::new(),
         };
-        client.say(net, vec![
-            ("type", text("join")),
-            ("peerMetadata", Cbor::Undefined),
-            ("smallwin", Cbor::Map(vec![
-                ("v", Cbor::Number(1)),
-                ("key", bytes(key.public().as_bytes())),
-                ("nonce", bytes(&[7; 32])),
-                ("channel", text(NODE)),
-                ("later", Cbor::Map(vec![("unknown", Cbor::List(vec![Cbor::Number(1)]))])),
-            ])),
-        ]);
+        client.say(
+            net,
+            vec![
+                ("type", text("join")),
+                ("peerMetadata", Cbor::Undefined),
+                (
+                    "smallwin",
+                    Cbor::Map(vec![
+                        ("v", Cbor::Number(1)),
+                        ("key", bytes(key.public().as_bytes())),
+                        ("nonce", bytes(&[7; 32])),
+                        ("channel", text(NODE)),
+                        (
+                            "later",
+                            Cbor::Map(vec![("unknown", Cbor::List(vec![Cbor::Number(1)]))]),
+                        ),
+                    ]),
+                ),
+            ],
+        );
         let hello = client.received.pop().expect("the node answers");
         let node = DeviceKey::from_bytes(hello.bytes["key"].clone().try_into().unwrap()).unwrap();
         let nonce: [u8; 32] = hello.bytes["nonce"].clone().try_into().unwrap();
         client.transcript = channel_transcript(&key.public(), &node, &[7; 32], &nonce, NODE);
         let proof = key.sign(&channel_message(Side::Dialer, &client.transcript));
-        client.say(net, vec![("type", text("smallwin/auth")), ("proof", bytes(proof.as_bytes()))]);
+        client.say(
+            net,
+            vec![
+                ("type", text("smallwin/auth")),
+                ("proof", bytes(proof.as_bytes())),
+            ],
+        );
         client
     }
 
@@ -177,7 +211,13 @@ impl Client {
             ("proof", bytes(proof.as_bytes())),
             ("purpose", text("member")),
         ]);
-        self.say(net, vec![("type", text("smallwin/circles")), ("items", Cbor::List(vec![item]))]);
+        self.say(
+            net,
+            vec![
+                ("type", text("smallwin/circles")),
+                ("items", Cbor::List(vec![item])),
+            ],
+        );
     }
 
     pub fn say(&mut self, net: &mut Net, mut entries: Vec<(&'static str, Cbor)>) {
@@ -194,19 +234,33 @@ impl Client {
     }
 
     pub fn listen(&mut self, net: &mut Net) {
-        self.received.extend(net.received(self.at, self.conn).iter().map(|frame| Received::read(frame)));
+        self.received.extend(
+            net.received(self.at, self.conn)
+                .iter()
+                .map(|frame| Received::read(frame)),
+        );
     }
 
     pub fn sync(&mut self, net: &mut Net, document: &DocumentId, data: Vec<u8>) {
-        self.say(net, vec![("type", text("sync")), ("documentId", text(&document.to_string())), ("data", Cbor::Bytes(data))]);
+        self.say(
+            net,
+            vec![
+                ("type", text("sync")),
+                ("documentId", text(&document.to_string())),
+                ("data", Cbor::Bytes(data)),
+            ],
+        );
     }
 
     pub fn frontier(&mut self, net: &mut Net, document: &DocumentId, items: &[u8]) {
-        self.say(net, vec![
-            ("type", text("smallwin/frontier")),
-            ("documentId", text(&document.to_string())),
-            ("items", bytes(items)),
-        ]);
+        self.say(
+            net,
+            vec![
+                ("type", text("smallwin/frontier")),
+                ("documentId", text(&document.to_string())),
+                ("items", bytes(items)),
+            ],
+        );
     }
 
     pub fn kinds(&self) -> Vec<&str> {
@@ -214,12 +268,21 @@ impl Client {
     }
 
     pub fn is_closed(&self, net: &Net) -> bool {
-        net.peers[self.at].closed.iter().any(|(conn, _, _)| *conn == self.conn)
+        net.peers[self.at]
+            .closed
+            .iter()
+            .any(|(conn, _, _)| *conn == self.conn)
     }
 
     /// Exchanges sync messages as stock Automerge does until neither side has more to say.
     /// Returns how many messages went over the wire.
-    pub fn exchange(&mut self, net: &mut Net, id: &DocumentId, document: &mut Automerge, state: &mut State) -> usize {
+    pub fn exchange(
+        &mut self,
+        net: &mut Net,
+        id: &DocumentId,
+        document: &mut Automerge,
+        state: &mut State,
+    ) -> usize {
         let mut messages = 0;
         loop {
             self.listen(net);

@@ -172,6 +172,7 @@ pub struct Net {
     links: BTreeMap<(usize, ConnId), (usize, ConnId)>,
     /// Connections whose frames come to the test itself.
     pub wires: BTreeMap<(usize, ConnId), VecDeque<Vec<u8>>>,
+    dead: BTreeSet<(usize, ConnId)>,
     queue: VecDeque<(usize, Event)>,
     next: u64,
 }
@@ -185,6 +186,7 @@ impl Net {
             log: Vec::new(),
             links: BTreeMap::new(),
             wires: BTreeMap::new(),
+            dead: BTreeSet::new(),
             queue: VecDeque::new(),
             next: 1,
         }
@@ -405,7 +407,7 @@ impl Net {
                 }
                 Effect::Close { conn, code, reason } => {
                     self.peers[at].closed.push((conn, code, reason));
-                    self.wires.remove(&(at, conn));
+                    self.dead.insert((at, conn));
                     if let Some(other) = self.links.remove(&(at, conn)) {
                         self.links.remove(&other);
                         self.queue
