@@ -306,14 +306,12 @@ impl Document {
         let Some(Ok(())) = caught(|| live.receive_sync_message(&mut state, message)) else {
             return false;
         };
-        if had_changes {
-            if !lost_all {
-                // Automerge takes equal heads without changes for an answer to us. They are the
-                // peer's own changes, though, and it waits for our word that they are kept.
-                state.last_sent_heads = sent_before;
-            }
-            peer.reply_due = true;
+        if !lost_all {
+            // Automerge takes equal heads without changes for an answer to us. The peer waits for
+            // our word that they are kept here, though, wherever we got them from.
+            state.last_sent_heads = sent_before;
         }
+        peer.reply_due |= had_changes;
         peer.state = state;
         true
     }
