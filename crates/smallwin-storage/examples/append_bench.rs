@@ -1,8 +1,9 @@
 //! Durable appends per second: the journal store behind its committer against a bare log that only writes
-//! and calls `fdatasync`, in groups of 1, 16 and 256, in alternating rounds on the same disk.
+//! and calls `fdatasync`, in groups of 1, 16 and 256 changes, on the same disk.
 //!
 //! `cargo run --release -p smallwin-storage --example append_bench [-- DIR]`; DIR must be on the disk that
-//! is to be measured (default: the current folder). Prints one line per group with medians and the ratio.
+//! is to be measured (default: the current folder). The two take turns, one group each, so that whatever
+//! else uses the disk slows both; rates come from the median time of a group.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -19,8 +20,11 @@ use smallwin_storage::{
     Batch, Chunk, ChunkHash, ChunkKind, Committer, DocKey, JournalStore, Op, Options,
 };
 
-const ROUNDS: usize = 9;
-const ROUND: Duration = Duration::from_millis(700);
+/// Groups of each size.
+const TURNS: usize = 400;
+/// How long the writers go on at a time, and how often.
+const SLICE: Duration = Duration::from_millis(100);
+const SLICES: usize = 25;
 const DOCUMENTS: u64 = 500;
 
 fn main() {
@@ -30,29 +34,41 @@ fn main() {
     let committer = Committer::start(Box::new(store)).unwrap();
     let mut log = Log::create(&dir.path().join("bare.log"));
     let mut changes = Changes { next: 0 };
-    println!(
-        "group   bare log/s   journal store/s   ratio (medians of {ROUNDS} alternating rounds)"
-    );
+    println!("            | bare log | one batch of n    | n writers, one change each");
+    println!("          n |     rate |     rate   ratio  |     rate   ratio   per fdatasync");
     for group in [1, 16, 256] {
-        let mut rates = Vec::new();
-        for _ in 0..ROUNDS {
-            let bare = log.measure(group, &mut changes);
-            let ours = measure(&committer, group, &mut changes);
-            rates.push((bare, ours, ours / bare));
+        let mut times = Vec::new();
+        for _ in 0..TURNS {
+            let bare = log.append(&changes.take(group));
+            times.push([bare, commit(&committer, changes.take(group))]);
         }
-        let median = |of: fn(&(f64, f64, f64)) -> f64| {
-            let mut values: Vec<f64> = rates.iter().map(of).collect();
-            values.sort_by(f64::total_cmp);
-            values.get(values.len() / 2).copied().unwrap_or_default()
-        };
+        let [bare, batch] = medians(&times);
+        let mut slices = Vec::new();
+        for _ in 0..SLICES {
+            let bare = log.measure(group, &mut changes);
+            let (writers, shared) = measure_writers(&committer, group, &mut changes);
+            slices.push([writers, writers / bare, shared]);
+        }
+        let [writers, writers_ratio, shared] = medians(&slices);
         println!(
-            "{group:5}   {:10.0}   {:15.0}   {:.2}",
-            median(|rate| rate.0),
-            median(|rate| rate.1),
-            median(|rate| rate.2)
+            "{group:11} | {:8.0} | {:8.0}    {:.2}  | {writers:8.0}    {writers_ratio:.2}   {shared:13.1}",
+            group as f64 / bare,
+            group as f64 / batch,
+            bare / batch,
         );
     }
     committer.close().unwrap();
+}
+
+fn medians<const N: usize>(rounds: &[[f64; N]]) -> [f64; N] {
+    std::array::from_fn(|column| {
+        let mut values: Vec<f64> = rounds
+            .iter()
+            .filter_map(|round| round.get(column).copied())
+            .collect();
+        values.sort_by(f64::total_cmp);
+        values.get(values.len() / 2).copied().unwrap_or_default()
+    })
 }
 
 /// Changes of 60 to 300 bytes, none twice.
@@ -61,6 +77,10 @@ struct Changes {
 }
 
 impl Changes {
+    fn take(&mut self, count: usize) -> Vec<(DocKey, Chunk)> {
+        (0..count).map(|_| self.next()).collect()
+    }
+
     fn next(&mut self) -> (DocKey, Chunk) {
         self.next += 1;
         let mixed = blake3::hash(&self.next.to_le_bytes());
@@ -95,33 +115,52 @@ impl Log {
         }
     }
 
+    /// Seconds for one group.
+    fn append(&mut self, changes: &[(DocKey, Chunk)]) -> f64 {
+        let start = Instant::now();
+        let mut bytes = Vec::new();
+        for (doc, chunk) in changes {
+            bytes.extend_from_slice(doc.as_bytes());
+            bytes.extend_from_slice(chunk.hash.as_bytes());
+            bytes.extend_from_slice(&chunk.bytes);
+        }
+        self.file.write_all(&bytes).unwrap();
+        self.file.sync_data().unwrap();
+        start.elapsed().as_secs_f64()
+    }
+
+    /// Appends per second over one slice.
     fn measure(&mut self, group: usize, changes: &mut Changes) -> f64 {
         let start = Instant::now();
         let mut appended = 0;
-        while start.elapsed() < ROUND {
-            let mut bytes = Vec::new();
-            for _ in 0..group {
-                let (doc, chunk) = changes.next();
-                bytes.extend_from_slice(doc.as_bytes());
-                bytes.extend_from_slice(chunk.hash.as_bytes());
-                bytes.extend_from_slice(&chunk.bytes);
-            }
-            self.file.write_all(&bytes).unwrap();
-            self.file.sync_data().unwrap();
+        while start.elapsed() < SLICE {
+            self.append(&changes.take(group));
             appended += group;
         }
         appended as f64 / start.elapsed().as_secs_f64()
     }
 }
 
-/// `group` writers, each of which hands in its next change when its last one is durable.
-fn measure(committer: &Committer, group: usize, changes: &mut Changes) -> f64 {
+/// Seconds for one batch, through the committer and back.
+fn commit(committer: &Committer, changes: Vec<(DocKey, Chunk)>) -> f64 {
+    let ops = changes
+        .into_iter()
+        .map(|(doc, chunk)| Op::PutChunk { doc, chunk })
+        .collect();
+    let start = Instant::now();
+    committer.commit(Batch(ops)).unwrap();
+    start.elapsed().as_secs_f64()
+}
+
+/// `group` writers, each of which hands in its next change when its last one is durable; one thread plays
+/// them all. Returns the rate, and how many changes shared one `fdatasync`.
+fn measure_writers(committer: &Committer, group: usize, changes: &mut Changes) -> (f64, f64) {
     let start = Instant::now();
     let (tell, told) = channel();
     for _ in 0..group {
         submit(committer, changes, &tell);
     }
-    let first_seq = last(committer);
+    let first = last(committer);
     let (mut appended, mut waiting) = (0, group);
     while waiting > 0 {
         // All that became durable together is answered together, as a busy node does.
@@ -129,22 +168,22 @@ fn measure(committer: &Committer, group: usize, changes: &mut Changes) -> f64 {
         let done = first + told.try_iter().sum::<usize>();
         appended += done;
         waiting -= done;
-        if start.elapsed() < ROUND {
+        if start.elapsed() < SLICE {
             (0..done).for_each(|_| submit(committer, changes, &tell));
             waiting += done;
         }
     }
-    let t = start.elapsed().as_secs_f64();
-    eprintln!(
-        "per commit {}",
-        appended as f64 / (last(committer) - first_seq) as f64
-    );
-    appended as f64 / t
+    let seconds = start.elapsed().as_secs_f64();
+    let commits = last(committer) - first;
+    (appended as f64 / seconds, appended as f64 / commits as f64)
 }
-fn last(c: &Committer) -> u64 {
-    let (t, r) = channel();
-    c.read(move |s| t.send(s.last().0).unwrap()).unwrap();
-    r.recv().unwrap()
+
+fn last(committer: &Committer) -> u64 {
+    let (tell, told) = channel();
+    committer
+        .read(move |store| tell.send(store.last().0).unwrap())
+        .unwrap();
+    told.recv().unwrap()
 }
 
 fn submit(committer: &Committer, changes: &mut Changes, tell: &Sender<usize>) {

@@ -1,6 +1,6 @@
 //! What is committed as one.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 
 use crate::limits::{BATCH_BYTES_MAX, ROW_KEY_BYTES_MAX};
 use crate::{Chunk, ChunkHash, DocKey, StoreError};
@@ -104,26 +104,44 @@ impl Batch {
     pub(crate) fn news<E>(
         &self,
         mut known: impl FnMut(&DocKey, &ChunkHash) -> Result<bool, E>,
-    ) -> Result<Vec<&Op>, E> {
-        if self
-            .0
-            .iter()
-            .any(|op| matches!(op, Op::Replace { .. } | Op::Purge { .. }))
-        {
-            return Ok(self.0.iter().collect());
+    ) -> Result<News<'_>, E> {
+        let drops = |op: &Op| matches!(op, Op::Replace { .. } | Op::Purge { .. });
+        if self.0.iter().any(drops) {
+            return Ok(News {
+                ops: self.0.iter().collect(),
+                chunks: Chunks::Unsure,
+            });
         }
-        let mut put = BTreeSet::new();
-        let mut news = Vec::with_capacity(self.0.len());
+        let mut put = HashSet::new();
+        let mut ops = Vec::with_capacity(self.0.len());
         for op in &self.0 {
             if let Op::PutChunk { doc, chunk } = op
                 && (!put.insert((doc, &chunk.hash)) || known(doc, &chunk.hash)?)
             {
                 continue;
             }
-            news.push(op);
+            ops.push(op);
         }
-        Ok(news)
+        Ok(News {
+            ops,
+            chunks: Chunks::New,
+        })
     }
+}
+
+/// What of a batch is to be written.
+pub(crate) struct News<'a> {
+    pub(crate) ops: Vec<&'a Op>,
+    pub(crate) chunks: Chunks,
+}
+
+/// Whether chunks that are put may be kept already.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Chunks {
+    /// None is, and none is put twice.
+    New,
+    /// Look at each.
+    Unsure,
 }
 
 impl From<Vec<Op>> for Batch {

@@ -77,9 +77,9 @@ impl Store for Memory {
     fn commit(&mut self, batch: &Batch) -> Result<Seq, StoreError> {
         batch.check_size()?;
         let news = batch.news(|doc, hash| Ok::<_, StoreError>(self.knows(doc, hash)))?;
-        if !news.is_empty() {
+        if !news.ops.is_empty() {
             self.last = self.last.next();
-            for op in news {
+            for op in news.ops {
                 self.apply(self.last, op);
             }
         }

@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
+use crate::batch::Chunks;
 use crate::disk::Disk;
 use crate::journal::ops::{Reader, Stored, StoredChunk, StoredOp};
 use crate::journal::{Mark, Record};
@@ -116,10 +117,18 @@ impl Index {
     }
 
     /// Applies the operations of a record.
-    pub(crate) fn apply(&mut self, record: &Record<'_>, ops: &[Stored<'_>]) -> Result<(), Trouble> {
+    pub(crate) fn apply(
+        &mut self,
+        record: &Record<'_>,
+        ops: &[Stored<'_>],
+        chunks: Chunks,
+    ) -> Result<(), Trouble> {
         for Stored { op, .. } in ops {
             match op {
                 StoredOp::Erased => {}
+                StoredOp::PutChunk { doc, chunk } if chunks == Chunks::New => {
+                    self.overlay.put_chunk(doc, extent(record, chunk));
+                }
                 StoredOp::PutChunk { doc, chunk } => self.put_chunk(doc, extent(record, chunk))?,
                 StoredOp::Replace {
                     doc,

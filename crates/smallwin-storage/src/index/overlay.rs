@@ -1,6 +1,6 @@
 //! What changed since the last checkpoint, in memory. sled is written to at checkpoints only.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet};
 
 use super::extent::{EXTENT_BYTES, Extent, Place};
 use crate::{ChunkHash, DocKey};
@@ -19,7 +19,8 @@ pub(crate) struct Extents {
     pub(crate) base: Base,
     /// Behind those of the base, in the order of their commits.
     pub(crate) newer: Vec<Extent>,
-    newer_hashes: BTreeSet<ChunkHash>,
+    /// Asked for every chunk that is put, and never walked, so its order does not matter.
+    newer_hashes: HashSet<ChunkHash>,
 }
 
 /// What a document's newer extents come after.
@@ -117,7 +118,7 @@ impl Extents {
         Self {
             base,
             newer: Vec::new(),
-            newer_hashes: BTreeSet::new(),
+            newer_hashes: HashSet::new(),
         }
     }
 

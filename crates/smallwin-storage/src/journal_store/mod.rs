@@ -6,6 +6,7 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use crate::batch::{Chunks, News};
 use crate::disk::Disk;
 use crate::index::checkpoint::Checkpoint;
 use crate::index::{Extent, Index, Place, RowValue, Trouble};
@@ -153,15 +154,15 @@ impl JournalStore {
         }
     }
 
-    fn commit_news(&mut self, news: &[&crate::Op]) -> Result<Seq, StoreError> {
+    fn commit_news(&mut self, news: &News<'_>) -> Result<Seq, StoreError> {
         if self.journal.is_full() {
             self.journal.roll()?;
             self.rest()?;
         }
-        let appended = self.journal.append(news.iter().copied())?;
+        let appended = self.journal.append(news.ops.iter().copied())?;
         let record = appended.as_record();
         let ops = self.journal.ops(&record)?;
-        self.healed_by_rebuild(|index| index.apply(&record, &ops))?;
+        self.healed_by_rebuild(|index| index.apply(&record, &ops, news.chunks))?;
         let mut purges = Purges::new();
         note_purges(&record, &ops, &mut purges);
         self.carry_out(&purges)?;
@@ -220,7 +221,7 @@ impl Store for JournalStore {
         batch.check_size()?;
         self.writable()?;
         let news = batch.news(|doc, hash| self.healed(|index| index.knows(doc, hash)))?;
-        if news.is_empty() {
+        if news.ops.is_empty() {
             return Ok(self.journal.last());
         }
         let committed = self.commit_news(&news);
@@ -347,7 +348,7 @@ fn replay(
 ) -> Result<(), Trouble> {
     journal.replay(after, &mut |record: &Record<'_>| {
         let ops = journal.ops(record)?;
-        index.apply(record, &ops)?;
+        index.apply(record, &ops, Chunks::Unsure)?;
         note_purges(record, &ops, purges);
         Ok(ControlFlow::Continue(()))
     })
@@ -367,7 +368,7 @@ fn rebuild(
     index.begin_anew()?;
     journal.replay(Seq::ZERO, &mut |record: &Record<'_>| {
         let ops = journal.ops(record)?;
-        index.apply(record, &ops)?;
+        index.apply(record, &ops, Chunks::Unsure)?;
         note_purges(record, &ops, purges);
         if index.is_full() {
             index.spill()?;
