@@ -3,8 +3,15 @@
 //! A failed build fails loudly: a page from an older build would hide the error. Only
 //! `SMALLWIN_SKIP_WEB=1` gives a page that says what is missing, for work on the Rust side.
 
-#![allow(clippy::disallowed_methods, reason = "a build script is configured by its environment alone")]
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is how a build script talks to cargo")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a build script is configured by its environment alone"
+)]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is how a build script talks to cargo"
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,7 +19,14 @@ use std::time::SystemTime;
 use std::{env, fs};
 
 /// Folders of `web/` that the build does not read.
-const NOT_READ: &[&str] = &["node_modules", "dist", "coverage", "test-results", "playwright-report", "tests"];
+const NOT_READ: &[&str] = &[
+    "node_modules",
+    "dist",
+    "coverage",
+    "test-results",
+    "playwright-report",
+    "tests",
+];
 
 /// The first Node.js that runs everything the web build uses.
 const NODE_MAJOR_MIN: u32 = 20;
@@ -29,14 +43,34 @@ fn main() {
     watch(&web);
     check_node();
     if install_needed(&web) {
-        run(&web, "npm", &["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
+        run(
+            &web,
+            "npm",
+            &["ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+        );
     }
     let Some(out_text) = out.to_str() else {
-        fail(&format!("the target directory {} has a name that is no UTF-8", out.display()));
+        fail(&format!(
+            "the target directory {} has a name that is no UTF-8",
+            out.display()
+        ));
     };
-    run(&web, "npx", &["--no-install", "vite", "build", "--outDir", out_text, "--emptyOutDir"]);
+    run(
+        &web,
+        "npx",
+        &[
+            "--no-install",
+            "vite",
+            "build",
+            "--outDir",
+            out_text,
+            "--emptyOutDir",
+        ],
+    );
     if !out.join("index.html").is_file() {
-        fail(&format!("the web build ended well but wrote no index.html to {out_text}"));
+        fail(&format!(
+            "the web build ended well but wrote no index.html to {out_text}"
+        ));
     }
 }
 
@@ -67,7 +101,10 @@ fn placeholder(out: &Path) {
 
 fn watch(web: &Path) {
     let Ok(entries) = fs::read_dir(web) else {
-        fail(&format!("the folder {} with the web client is missing", web.display()));
+        fail(&format!(
+            "the folder {} with the web client is missing",
+            web.display()
+        ));
     };
     for entry in entries.flatten() {
         let name = entry.file_name();
@@ -79,20 +116,31 @@ fn watch(web: &Path) {
 }
 
 fn check_node() {
-    let install = format!("install Node.js {NODE_MAJOR_MIN} or newer with npm, from https://nodejs.org or your system");
+    let install = format!(
+        "install Node.js {NODE_MAJOR_MIN} or newer with npm, from https://nodejs.org or your system"
+    );
     let Ok(output) = Command::new("node").arg("--version").output() else {
-        fail(&format!("the web client needs Node.js to be built, and `node` was not found; {install}"));
+        fail(&format!(
+            "the web client needs Node.js to be built, and `node` was not found; {install}"
+        ));
     };
     let version = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    let major = version.trim_start_matches('v').split('.').next().and_then(|major| major.parse::<u32>().ok());
+    let major = version
+        .trim_start_matches('v')
+        .split('.')
+        .next()
+        .and_then(|major| major.parse::<u32>().ok());
     if major.is_none_or(|major| major < NODE_MAJOR_MIN) {
-        fail(&format!("the web client cannot be built with Node.js {version}; {install}"));
+        fail(&format!(
+            "the web client cannot be built with Node.js {version}; {install}"
+        ));
     }
 }
 
 /// Whether `node_modules` is missing or older than the lock file.
 fn install_needed(web: &Path) -> bool {
-    let changed = |path: &str| -> Option<SystemTime> { fs::metadata(web.join(path)).ok()?.modified().ok() };
+    let changed =
+        |path: &str| -> Option<SystemTime> { fs::metadata(web.join(path)).ok()?.modified().ok() };
     // npm writes this file at the end of every install.
     let installed = changed("node_modules/.package-lock.json");
     installed.is_none() || installed < changed("package-lock.json")
@@ -101,12 +149,19 @@ fn install_needed(web: &Path) -> bool {
 fn run(web: &Path, program: &str, arguments: &[&str]) {
     let called = format!("{program} {}", arguments.join(" "));
     // npm is a script on Windows, and Command looks for .exe only.
-    let name = if cfg!(windows) { format!("{program}.cmd") } else { program.to_owned() };
+    let name = if cfg!(windows) {
+        format!("{program}.cmd")
+    } else {
+        program.to_owned()
+    };
     let output = Command::new(name).args(arguments).current_dir(web).output();
     let output = match output {
         Ok(output) => output,
         Err(error) => {
-            fail(&format!("`{called}` could not be started in {}: {error}; is npm installed?", web.display()));
+            fail(&format!(
+                "`{called}` could not be started in {}: {error}; is npm installed?",
+                web.display()
+            ));
         }
     };
     if !output.status.success() {

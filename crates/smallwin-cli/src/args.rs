@@ -45,13 +45,17 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  smallwin demo --data /tmp/smallwin-demo --no-browser")]
     Demo(ServeArgs),
     /// Begin a Small Win; you become its facilitator.
-    #[command(after_help = "Example:\n  smallwin new \"Coming home after a stay\" --name \"Noor Hakvoort\"")]
+    #[command(
+        after_help = "Example:\n  smallwin new \"Coming home after a stay\" --name \"Noor Hakvoort\""
+    )]
     New(NewArgs),
     /// Make an invite link for one person.
     #[command(after_help = "Example:\n  smallwin invite \"Coming home\" --role outer --days 3")]
     Invite(InviteArgs),
     /// Join a Small Win with an invite link.
-    #[command(after_help = "Example:\n  smallwin join 'http://127.0.0.1:7171/#j=…' --name \"Anke Dollekamp\"")]
+    #[command(
+        after_help = "Example:\n  smallwin join 'http://127.0.0.1:7171/#j=…' --name \"Anke Dollekamp\""
+    )]
     Join(JoinArgs),
     /// Show who takes part.
     #[command(after_help = "Example:\n  smallwin members \"Coming home\" --json")]
@@ -60,7 +64,9 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  smallwin list --json")]
     List(ListArgs),
     /// Show the texts of a Small Win.
-    #[command(after_help = "Examples:\n  smallwin show coming checkin\n  smallwin show coming refused --json")]
+    #[command(
+        after_help = "Examples:\n  smallwin show coming checkin\n  smallwin show coming refused --json"
+    )]
     Show(ShowArgs),
     /// Write a text, in Markdown with paragraphs, **bold** and *italic*.
     #[command(after_help = "Examples:\n  \
@@ -73,7 +79,9 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  smallwin share coming")]
     Share(OneCircleArgs),
     /// Fix the texts as they stand, for the others to agree to.
-    #[command(after_help = "Example:\n  smallwin snapshot coming --title \"Our step\" --out step.smallwin.json")]
+    #[command(
+        after_help = "Example:\n  smallwin snapshot coming --title \"Our step\" --out step.smallwin.json"
+    )]
     Snapshot(SnapshotArgs),
     /// Agree to a snapshot: the newest one, unless you name another.
     #[command(after_help = "Example:\n  smallwin cosign coming --out step.smallwin.json")]
@@ -91,7 +99,9 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  smallwin pair")]
     Pair,
     /// Print completions for a shell.
-    #[command(after_help = "Example:\n  smallwin completions bash > ~/.local/share/bash-completion/completions/smallwin")]
+    #[command(
+        after_help = "Example:\n  smallwin completions bash > ~/.local/share/bash-completion/completions/smallwin"
+    )]
     Completions {
         /// For which shell.
         shell: clap_complete::Shell,
@@ -387,7 +397,9 @@ mod tests {
 
     #[test]
     fn without_a_command_the_flags_are_those_of_serve() {
-        let args = Args::try_parse_from(["smallwin", "--no-browser", "--peer", "ws://127.0.0.1:7172"]).unwrap();
+        let args =
+            Args::try_parse_from(["smallwin", "--no-browser", "--peer", "ws://127.0.0.1:7172"])
+                .unwrap();
         assert!(args.command.is_none());
         assert_eq!(args.serve.layer().browser, Some(false));
         assert_eq!(args.serve.layer().peers.unwrap().len(), 1);
@@ -407,8 +419,15 @@ mod tests {
     #[test]
     fn every_command_shows_an_example() {
         for command in Args::command().get_subcommands() {
-            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-            assert!(help.contains("smallwin "), "{} has no example", command.get_name());
+            let help = command
+                .get_after_help()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            assert!(
+                help.contains("smallwin "),
+                "{} has no example",
+                command.get_name()
+            );
         }
     }
 }

@@ -26,8 +26,14 @@ use crate::session::Session;
 
 /// Does what was asked for.
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
-    let Args { data, command, serve } = args;
-    let Some(command) = command else { return serve::run(place::data(data)?, &serve).await };
+    let Args {
+        data,
+        command,
+        serve,
+    } = args;
+    let Some(command) = command else {
+        return serve::run(place::data(data)?, &serve).await;
+    };
     // Flags before a command would be those of the node, and silently without effect.
     if serve.layer() != ServeArgs::default().layer() {
         bail!("flags of the node stand after `serve` or `demo`, or without any command");
@@ -62,6 +68,8 @@ async fn with_data(session: &Session, command: Command) -> anyhow::Result<()> {
         Command::Export(args) => export::run(handle, &args).await,
         Command::Status(args) => status::run(session, &args).await,
         Command::Pair => pair::run(session).await,
-        Command::Serve(_) | Command::Demo(_) | Command::Verify(_) | Command::Completions { .. } => Ok(()),
+        Command::Serve(_) | Command::Demo(_) | Command::Verify(_) | Command::Completions { .. } => {
+            Ok(())
+        }
     }
 }

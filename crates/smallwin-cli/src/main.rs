@@ -19,10 +19,14 @@ use crate::args::Args;
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
     let done = match runtime {
         Ok(runtime) => runtime.block_on(commands::run(args)),
-        Err(error) => Err(anyhow::anyhow!("the system gives no threads: {error}; close other programs")),
+        Err(error) => Err(anyhow::anyhow!(
+            "the system gives no threads: {error}; close other programs"
+        )),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

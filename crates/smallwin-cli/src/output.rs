@@ -44,7 +44,10 @@ fn sentence(error: &anyhow::Error) -> String {
 
 fn print(parts: &[&str]) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
-    let printed = parts.iter().try_for_each(|part| out.write_all(part.as_bytes())).and_then(|()| out.flush());
+    let printed = parts
+        .iter()
+        .try_for_each(|part| out.write_all(part.as_bytes()))
+        .and_then(|()| out.flush());
     match printed {
         // The reader of a pipe (head, less) may have seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -72,7 +75,12 @@ mod tests {
 
     #[test]
     fn one_sentence_says_everything_once() {
-        let error = anyhow!("disk full").context("the file x cannot be written: disk full").context("no\nsnapshot");
-        assert_eq!(sentence(&error), "no snapshot: the file x cannot be written: disk full");
+        let error = anyhow!("disk full")
+            .context("the file x cannot be written: disk full")
+            .context("no\nsnapshot");
+        assert_eq!(
+            sentence(&error),
+            "no snapshot: the file x cannot be written: disk full"
+        );
     }
 }

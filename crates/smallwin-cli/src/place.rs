@@ -9,15 +9,23 @@ use anyhow::Context;
 pub(crate) fn data(given: Option<PathBuf>) -> anyhow::Result<PathBuf> {
     let folder = match given {
         Some(folder) => folder,
-        None => default(&|name| variable(name).map(PathBuf::from))
-            .context("there is no home directory to keep data in; give a data directory with --data")?,
+        None => default(&|name| variable(name).map(PathBuf::from)).context(
+            "there is no home directory to keep data in; give a data directory with --data",
+        )?,
     };
-    std::path::absolute(&folder)
-        .with_context(|| format!("the data directory {} is not usable; choose another with --data", folder.display()))
+    std::path::absolute(&folder).with_context(|| {
+        format!(
+            "the data directory {} is not usable; choose another with --data",
+            folder.display()
+        )
+    })
 }
 
 /// A variable of the environment that is not empty.
-#[expect(clippy::disallowed_methods, reason = "this is the one place that reads what is no configuration")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that reads what is no configuration"
+)]
 pub(crate) fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
@@ -49,16 +57,28 @@ mod tests {
 
     fn check(variables: &[(&str, &str)], expect: Option<&str>) {
         let look_up = |name: &str| {
-            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| PathBuf::from(value))
+            variables
+                .iter()
+                .find(|(known, _)| *known == name)
+                .map(|(_, value)| PathBuf::from(value))
         };
         assert_eq!(default(&look_up), expect.map(PathBuf::from));
     }
 
     #[test]
     fn the_default_follows_the_system() {
-        check(&[("HOME", "/home/noor")], Some("/home/noor/.local/share/smallwin"));
-        check(&[("HOME", "/home/noor"), ("XDG_DATA_HOME", "/data")], Some("/data/smallwin"));
-        check(&[("HOME", "/home/noor"), ("XDG_DATA_HOME", "data")], Some("/home/noor/.local/share/smallwin"));
+        check(
+            &[("HOME", "/home/noor")],
+            Some("/home/noor/.local/share/smallwin"),
+        );
+        check(
+            &[("HOME", "/home/noor"), ("XDG_DATA_HOME", "/data")],
+            Some("/data/smallwin"),
+        );
+        check(
+            &[("HOME", "/home/noor"), ("XDG_DATA_HOME", "data")],
+            Some("/home/noor/.local/share/smallwin"),
+        );
         check(&[], None);
     }
 }

@@ -39,7 +39,13 @@ impl Session {
         let deadline = Instant::now() + OTHER_COMMAND_WITHIN;
         loop {
             match start(Config::offline(data.to_owned())).await {
-                Ok(node) => return Ok(Self { handle: node.handle(), node, is_beside: false }),
+                Ok(node) => {
+                    return Ok(Self {
+                        handle: node.handle(),
+                        node,
+                        is_beside: false,
+                    });
+                }
                 Err(StartError::InUse { folder, pid }) => {
                     if let Some(beside) = Self::beside(data, pid).await? {
                         return Ok(beside);
@@ -77,10 +83,16 @@ impl Session {
     async fn beside(data: &Path, user: Option<u32>) -> anyhow::Result<Option<Self>> {
         let file = NodeFile::read(data).filter(|file| user.is_none_or(|user| user == file.pid));
         let Some(file) = file else { return Ok(None) };
-        let Some(peer) = file.peer() else { return Ok(None) };
+        let Some(peer) = file.peer() else {
+            return Ok(None);
+        };
         let node = start(Config::beside(data.to_owned(), peer, file.certificate())).await?;
         let handle = node.handle();
         handle.attach().await?;
-        Ok(Some(Self { node, handle, is_beside: true }))
+        Ok(Some(Self {
+            node,
+            handle,
+            is_beside: true,
+        }))
     }
 }

@@ -16,7 +16,10 @@ pub(crate) struct Found {
 pub(crate) async fn all(handle: &Handle) -> Result<Vec<Found>, HandleError> {
     let mut all = Vec::new();
     for circle in handle.circles().await? {
-        all.push(Found { circle, title: title(handle, circle).await });
+        all.push(Found {
+            circle,
+            title: title(handle, circle).await,
+        });
     }
     Ok(all)
 }
@@ -25,20 +28,31 @@ pub(crate) async fn all(handle: &Handle) -> Result<Vec<Found>, HandleError> {
 pub(crate) async fn circle(handle: &Handle, name: &str) -> anyhow::Result<Found> {
     let mut found = all(handle).await?;
     if found.is_empty() {
-        bail!("there is no Small Win here yet; begin one with `smallwin new` or join one with `smallwin join`");
+        bail!(
+            "there is no Small Win here yet; begin one with `smallwin new` or join one with `smallwin join`"
+        );
     }
-    let names: Vec<(String, String)> =
-        found.iter().map(|found| (found.title.clone(), found.circle.to_string())).collect();
+    let names: Vec<(String, String)> = found
+        .iter()
+        .map(|found| (found.title.clone(), found.circle.to_string()))
+        .collect();
     match choose(name, &names) {
         Ok(index) => Ok(found.swap_remove(index)),
-        Err(0) => bail!("no Small Win here is called or begins with \"{name}\"; `smallwin list` shows all"),
-        Err(count) => bail!("\"{name}\" stands for {count} Small Wins; type more of the title, or the id from `smallwin list`"),
+        Err(0) => bail!(
+            "no Small Win here is called or begins with \"{name}\"; `smallwin list` shows all"
+        ),
+        Err(count) => bail!(
+            "\"{name}\" stands for {count} Small Wins; type more of the title, or the id from `smallwin list`"
+        ),
     }
 }
 
 /// The name on a person's card, or the start of their key.
 pub(crate) fn name_of(cards: &[Card], person: &PersonId) -> String {
-    let card = cards.iter().map(Card::fields).find(|fields| fields.person == *person);
+    let card = cards
+        .iter()
+        .map(Card::fields)
+        .find(|fields| fields.person == *person);
     card.map_or_else(|| short(&person.to_string()), |card| card.name.clone())
 }
 
@@ -50,7 +64,11 @@ pub(crate) fn short(id: &str) -> String {
 /// The index of the one name that is meant, or how many could be.
 fn choose(wanted: &str, names: &[(String, String)]) -> Result<usize, usize> {
     let one = |matches: &dyn Fn(&(String, String)) -> bool| {
-        let mut indices = names.iter().enumerate().filter(|(_, name)| matches(name)).map(|(index, _)| index);
+        let mut indices = names
+            .iter()
+            .enumerate()
+            .filter(|(_, name)| matches(name))
+            .map(|(index, _)| index);
         match (indices.next(), indices.count()) {
             (Some(index), 0) => Ok(index),
             (Some(_), more) => Err(more + 1),
@@ -64,7 +82,9 @@ fn choose(wanted: &str, names: &[(String, String)]) -> Result<usize, usize> {
     // An exact title wins over longer ones that begin with it.
     for rule in [
         &|(title, id): &(String, String)| title == wanted || id == wanted,
-        &|(title, id): &(String, String)| title.to_lowercase().starts_with(&folded) || id.starts_with(wanted),
+        &|(title, id): &(String, String)| {
+            title.to_lowercase().starts_with(&folded) || id.starts_with(wanted)
+        },
     ] as [&dyn Fn(&(String, String)) -> bool; 2]
     {
         match one(rule) {
@@ -76,9 +96,17 @@ fn choose(wanted: &str, names: &[(String, String)]) -> Result<usize, usize> {
 }
 
 async fn title(handle: &Handle, circle: CircleId) -> String {
-    let Ok(case) = handle.document(circle, &DocumentRef::case()).await else { return String::new() };
-    let Ok(view) = smallwin_model::read(&case, smallwin_circle::Kind::Case) else { return String::new() };
-    view.texts.get("title").map(smallwin_model::render_text).unwrap_or_default().replace('\n', " ")
+    let Ok(case) = handle.document(circle, &DocumentRef::case()).await else {
+        return String::new();
+    };
+    let Ok(view) = smallwin_model::read(&case, smallwin_circle::Kind::Case) else {
+        return String::new();
+    };
+    view.texts
+        .get("title")
+        .map(smallwin_model::render_text)
+        .unwrap_or_default()
+        .replace('\n', " ")
 }
 
 #[cfg(test)]
@@ -87,9 +115,15 @@ mod tests {
 
     #[test]
     fn names() {
-        let names = [("Thuiskomen", "abc"), ("Thuiskomen na een opname", "abd"), ("Anders", "xyz")]
-            .map(|(title, id)| (title.to_owned(), id.to_owned()));
-        let check = |wanted: &str, expect: Result<usize, usize>| assert_eq!(choose(wanted, &names), expect, "{wanted}");
+        let names = [
+            ("Thuiskomen", "abc"),
+            ("Thuiskomen na een opname", "abd"),
+            ("Anders", "xyz"),
+        ]
+        .map(|(title, id)| (title.to_owned(), id.to_owned()));
+        let check = |wanted: &str, expect: Result<usize, usize>| {
+            assert_eq!(choose(wanted, &names), expect, "{wanted}")
+        };
         check("Thuiskomen", Ok(0));
         check("thuiskomen na", Ok(1));
         check("thuis", Err(2));

@@ -21,13 +21,20 @@ pub(crate) fn answer(path: &str, headers: &HeaderMap) -> Response<Body> {
         // Paths of the client's own router have no dot; a missing file must not become a page.
         _ if !path.contains('.') => match best(INDEX, headers) {
             Some(found) => (INDEX, found),
-            None => return plain(StatusCode::NOT_FOUND, "the web client is not in this program"),
+            None => {
+                return plain(
+                    StatusCode::NOT_FOUND,
+                    "the web client is not in this program",
+                );
+            }
         },
         _ => return plain(StatusCode::NOT_FOUND, "there is no such file"),
     };
     let (file, encoding) = found;
     let tag = format!("\"{}\"", hex(&file.metadata.sha256_hash()));
-    let known = headers.get(IF_NONE_MATCH).is_some_and(|seen| seen.as_bytes() == tag.as_bytes());
+    let known = headers
+        .get(IF_NONE_MATCH)
+        .is_some_and(|seen| seen.as_bytes() == tag.as_bytes());
     let mut response = if known {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::NOT_MODIFIED;
@@ -53,7 +60,10 @@ pub(crate) fn plain(status: StatusCode, text: &'static str) -> Response<Body> {
     let mut response = Response::new(Body::from(format!("{text}\n")));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
@@ -67,7 +77,10 @@ fn best(path: &str, headers: &HeaderMap) -> Option<Found> {
         return None;
     }
     let plain = Assets::get(path)?;
-    let accepted = headers.get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let accepted = headers
+        .get(ACCEPT_ENCODING)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("");
     for (encoding, suffix) in [("br", ".br"), ("gzip", ".gz")] {
         if takes(accepted, encoding)
             && let Some(file) = Assets::get(&format!("{path}{suffix}"))
@@ -83,7 +96,9 @@ fn best(path: &str, headers: &HeaderMap) -> Option<Found> {
 fn takes(accepted: &str, encoding: &str) -> bool {
     accepted.split(',').any(|item| {
         let mut parts = item.split(';').map(str::trim);
-        let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case(encoding));
+        let named = parts
+            .next()
+            .is_some_and(|name| name.eq_ignore_ascii_case(encoding));
         let refused = parts.any(|part| matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"));
         named && !refused
     })
@@ -91,7 +106,11 @@ fn takes(accepted: &str, encoding: &str) -> bool {
 
 /// Files under `assets/` carry a hash in their name; all others are asked for again each time.
 fn caching(path: &str) -> &'static str {
-    if path.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" }
+    if path.starts_with("assets/") {
+        "public, max-age=31536000, immutable"
+    } else {
+        "no-cache"
+    }
 }
 
 fn content_type(path: &str) -> &'static str {
@@ -138,8 +157,14 @@ mod tests {
         assert_eq!(answer("", &none).status(), StatusCode::OK);
         assert_eq!(answer("circle/abc", &none).status(), StatusCode::OK);
         assert_eq!(answer("missing.js", &none).status(), StatusCode::NOT_FOUND);
-        assert_eq!(answer("../Cargo.toml", &none).status(), StatusCode::NOT_FOUND);
-        assert_eq!(answer("index.html.br", &none).status(), StatusCode::NOT_FOUND);
+        assert_eq!(
+            answer("../Cargo.toml", &none).status(),
+            StatusCode::NOT_FOUND
+        );
+        assert_eq!(
+            answer("index.html.br", &none).status(),
+            StatusCode::NOT_FOUND
+        );
     }
 
     #[test]

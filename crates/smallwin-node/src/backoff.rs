@@ -19,7 +19,9 @@ impl Backoff {
         if lived >= STABLE_AFTER {
             self.failures = 0;
         }
-        let full = BACKOFF_FIRST.saturating_mul(1 << self.failures.min(16)).min(BACKOFF_MAX);
+        let full = BACKOFF_FIRST
+            .saturating_mul(1 << self.failures.min(16))
+            .min(BACKOFF_MAX);
         self.failures = self.failures.saturating_add(1);
         full.mul_f64(0.5 + fraction.clamp(0.0, 1.0) / 2.0)
     }

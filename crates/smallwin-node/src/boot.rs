@@ -24,7 +24,10 @@ pub(crate) fn read(store: &dyn Store) -> Result<Stored, StoreError> {
     stored.boot.manifests = values(store, Table::Manifest)?;
     stored.boot.paired = paired(store)?;
     stored.boot.open_bytes = open_bytes(store)?;
-    stored.peers = values(store, Table::Peer)?.iter().filter_map(|value| Remembered::parse(value)).collect();
+    stored.peers = values(store, Table::Peer)?
+        .iter()
+        .filter_map(|value| Remembered::parse(value))
+        .collect();
     Ok(stored)
 }
 
@@ -52,7 +55,11 @@ fn values(store: &dyn Store, table: Table) -> Result<Vec<Vec<u8>>, StoreError> {
 fn paired(store: &dyn Store) -> Result<Vec<(DeviceKey, Vec<u8>)>, StoreError> {
     let mut paired = Vec::new();
     store.scan(Table::Paired.number(), &[], &mut |key, value| {
-        if let Some(key) = key.try_into().ok().and_then(|key| DeviceKey::from_bytes(key).ok()) {
+        if let Some(key) = key
+            .try_into()
+            .ok()
+            .and_then(|key| DeviceKey::from_bytes(key).ok())
+        {
             paired.push((key, value.to_vec()));
         }
         ControlFlow::Continue(())
@@ -64,9 +71,14 @@ fn paired(store: &dyn Store) -> Result<Vec<(DeviceKey, Vec<u8>)>, StoreError> {
 fn open_bytes(store: &dyn Store) -> Result<u64, StoreError> {
     let mut bytes = 0_u64;
     for document in store.documents()? {
-        let is_open = DocKey::from_bytes(document.as_bytes()).is_some_and(|key| key.space == Space::Open);
+        let is_open =
+            DocKey::from_bytes(document.as_bytes()).is_some_and(|key| key.space == Space::Open);
         if is_open {
-            bytes += store.load(&document)?.iter().map(|chunk| chunk.bytes.len() as u64).sum::<u64>();
+            bytes += store
+                .load(&document)?
+                .iter()
+                .map(|chunk| chunk.bytes.len() as u64)
+                .sum::<u64>();
         }
     }
     Ok(bytes)

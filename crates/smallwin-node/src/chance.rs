@@ -7,7 +7,10 @@
 #[must_use]
 pub fn bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
-    #[expect(clippy::expect_used, reason = "without chance nothing here is safe to do")]
+    #[expect(
+        clippy::expect_used,
+        reason = "without chance nothing here is safe to do"
+    )]
     getrandom::fill(&mut bytes).expect("the system has no random source");
     bytes
 }

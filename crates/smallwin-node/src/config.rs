@@ -95,7 +95,10 @@ impl Config {
         Self {
             data,
             storage: Storage::Embedded,
-            listen: Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), LISTEN_PORT)),
+            listen: Some(SocketAddr::new(
+                IpAddr::V4(Ipv4Addr::LOCALHOST),
+                LISTEN_PORT,
+            )),
             peers: Vec::new(),
             names: Vec::new(),
             origins: Vec::new(),
@@ -112,7 +115,11 @@ impl Config {
     /// A node without listener and without network, on the same data directory.
     #[must_use]
     pub fn offline(data: PathBuf) -> Self {
-        Self { listen: None, browser: false, ..Self::new(data) }
+        Self {
+            listen: None,
+            browser: false,
+            ..Self::new(data)
+        }
     }
 
     /// The command line beside a running node: nothing kept, nothing listening, one peer.
@@ -160,4 +167,3 @@ impl Config {
         }
     }
 }
-

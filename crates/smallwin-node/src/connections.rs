@@ -85,7 +85,10 @@ impl Connections {
         *here += 1;
         places.total += 1;
         drop(places);
-        Some(Place { connections: self.clone(), address })
+        Some(Place {
+            connections: self.clone(),
+            address,
+        })
     }
 
     /// A new connection's name.
@@ -121,8 +124,18 @@ impl Connections {
             return;
         }
         self.0.running.send_modify(|running| *running += 1);
-        let closed = Closed { connections: self, conn };
-        pump(conn, sink, stream, Incoming::new(self.0.wake.clone(), &self.0.budget), outgoing).await;
+        let closed = Closed {
+            connections: self,
+            conn,
+        };
+        pump(
+            conn,
+            sink,
+            stream,
+            Incoming::new(self.0.wake.clone(), &self.0.budget),
+            outgoing,
+        )
+        .await;
         drop(closed);
     }
 
@@ -142,14 +155,26 @@ struct Closed<'a> {
 
 impl Drop for Closed<'_> {
     fn drop(&mut self) {
-        let _engine_stopped = self.connections.0.wake.send(Wake::Closed { conn: self.conn });
-        self.connections.0.running.send_modify(|running| *running -= 1);
+        let _engine_stopped = self
+            .connections
+            .0
+            .wake
+            .send(Wake::Closed { conn: self.conn });
+        self.connections
+            .0
+            .running
+            .send_modify(|running| *running -= 1);
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut places = self.connections.0.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut places = self
+            .connections
+            .0
+            .places
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         places.total = places.total.saturating_sub(1);
         if let Some(here) = places.by_address.get_mut(&self.address) {
             *here = here.saturating_sub(1);

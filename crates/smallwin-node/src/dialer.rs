@@ -96,7 +96,14 @@ impl Dialer {
         stop: Stop,
         runtime: tokio::runtime::Handle,
     ) -> Self {
-        Self(Arc::new(Shared { connections, wake, certificate, peers: Mutex::default(), stop, runtime }))
+        Self(Arc::new(Shared {
+            connections,
+            wake,
+            certificate,
+            peers: Mutex::default(),
+            stop,
+            runtime,
+        }))
     }
 
     /// Keeps a connection to a node from now on; a known one gets the invite too.
@@ -153,7 +160,9 @@ impl Dialer {
             state.is_forgotten = true;
             close.extend(state.connection);
             peer.hurry.notify_one();
-            let _engine_stopped = self.0.wake.send(Wake::Forget { key: address.clone().into_bytes() });
+            let _engine_stopped = self.0.wake.send(Wake::Forget {
+                key: address.clone().into_bytes(),
+            });
             false
         });
         close
@@ -187,8 +196,11 @@ impl Dialer {
         state.invites.insert(circle, secret);
         match state.connection {
             Some(conn) => {
-                let local = Local::Present { conn, circle, secret };
-                let _engine_stopped = self.0.wake.send(Wake::local_unheard(local));
+                let _engine_stopped = self.0.wake.send(Wake::Present {
+                    conn,
+                    circle,
+                    secret,
+                });
             }
             None => {
                 state.asked_by = purpose.asked_by;
@@ -242,13 +254,24 @@ impl Dialer {
             state.connection = Some(conn);
             state.trouble = None;
             state.asked_by = None;
-            state.invites.iter().map(|(circle, secret)| (*circle, *secret)).collect()
+            state
+                .invites
+                .iter()
+                .map(|(circle, secret)| (*circle, *secret))
+                .collect()
         };
         info!(conn = conn.0, peer = %url.authority(), "connected to a node");
         let _gone = Gone(peer);
-        let dialled = Dialled { channel: url.authority(), expect: url.node_key().copied(), invites };
+        let dialled = Dialled {
+            channel: url.authority(),
+            expect: url.node_key().copied(),
+            invites,
+        };
         let (sink, stream) = halves;
-        self.0.connections.run(conn, Side::Dialer, Space::Circles, dialled, sink, stream).await;
+        self.0
+            .connections
+            .run(conn, Side::Dialer, Space::Circles, dialled, sink, stream)
+            .await;
     }
 
     fn failed(&self, peer: &Arc<Peer>, url: &PeerUrl, error: &connect::ConnectError) {
@@ -256,8 +279,11 @@ impl Dialer {
         let mut state = peer.lock();
         state.trouble = Some(error.to_string());
         if let Some(conn) = state.asked_by.take() {
-            let local =
-                Local::Notify { conn, code: String::from("dial-failed"), about: Some(url.address()) };
+            let local = Local::Notify {
+                conn,
+                code: String::from("dial-failed"),
+                about: Some(url.address()),
+            };
             let _engine_stopped = self.0.wake.send(Wake::local_unheard(local));
         }
     }
@@ -274,7 +300,10 @@ impl Peer {
             is_for_invites: purpose.invite.is_some(),
             is_forgotten: false,
         };
-        Self { state: Mutex::new(state), hurry: Notify::new() }
+        Self {
+            state: Mutex::new(state),
+            hurry: Notify::new(),
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
@@ -283,7 +312,10 @@ impl Peer {
 
     fn remembered(&self) -> Remembered {
         let state = self.lock();
-        Remembered { url: state.url.clone(), invites: state.invites.clone() }
+        Remembered {
+            url: state.url.clone(),
+            invites: state.invites.clone(),
+        }
     }
 
     fn view(&self) -> PeerView {
@@ -312,5 +344,5 @@ impl Drop for Gone<'_> {
 }
 
 /// A connection that failed before it stood is not stable, however long the dial took.
-const _: () = assert!(crate::limits::DIAL_TIMEOUT.as_millis() < crate::limits::STABLE_AFTER.as_millis());
-
+const _: () =
+    assert!(crate::limits::DIAL_TIMEOUT.as_millis() < crate::limits::STABLE_AFTER.as_millis());

@@ -7,7 +7,10 @@ pub(crate) use core::{Core, Parts};
 pub(crate) use disk::Disk;
 
 use axum::body::Bytes;
-use smallwin_sync::{ConnId, DocKey, Engine, LocalError, Local, Opened, StoredDocument, Ticket, WriteRefused};
+use smallwin_circle::CircleId;
+use smallwin_sync::{
+    ConnId, DocKey, Engine, Local, LocalError, Opened, StoredDocument, Ticket, WriteRefused,
+};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use crate::socket::{Room, Sender};
@@ -15,10 +18,7 @@ use crate::socket::{Room, Sender};
 /// Everything that can wake the engine.
 pub(crate) enum Wake {
     /// A socket stands.
-    Opened {
-        opened: Box<Opened>,
-        sender: Sender,
-    },
+    Opened { opened: Box<Opened>, sender: Sender },
     /// A message arrived; its room is free again when the engine is done with it.
     Frame {
         conn: ConnId,
@@ -32,17 +32,31 @@ pub(crate) enum Wake {
     /// The disk said no.
     KeepFailed { ticket: Ticket, why: String },
     /// The disk read a document.
-    Loaded { document: DocKey, stored: Result<StoredDocument, String> },
+    Loaded {
+        document: DocKey,
+        stored: Result<StoredDocument, String>,
+    },
     /// Somebody in this process wants something done.
-    Local { local: Local, answer: Option<oneshot::Sender<Result<(), CallError>>> },
+    Local {
+        local: Local,
+        answer: Option<oneshot::Sender<Result<(), CallError>>>,
+    },
     /// Somebody in this process wants to look.
     Look(Box<dyn FnOnce(&Engine) + Send>),
     /// A peer is to be dialled at the next start too.
     Remember { key: Vec<u8>, value: Vec<u8> },
+    /// An invite is to be presented on a connection that stands.
+    Present {
+        conn: ConnId,
+        circle: CircleId,
+        secret: [u8; 16],
+    },
     /// A peer is not to be dialled at the next start.
     Forget { key: Vec<u8> },
     /// A new pairing link is wanted.
-    PairingLink { answer: oneshot::Sender<Result<String, CallError>> },
+    PairingLink {
+        answer: oneshot::Sender<Result<String, CallError>>,
+    },
     /// Time passed; the next tick waits until this one was handled.
     Tick(OwnedSemaphorePermit),
     /// The node stops: tell all sockets.
@@ -93,6 +107,9 @@ impl WakeSender {
 impl Wake {
     /// A wish whose outcome nobody waits for.
     pub(crate) fn local_unheard(local: Local) -> Self {
-        Self::Local { local, answer: None }
+        Self::Local {
+            local,
+            answer: None,
+        }
     }
 }

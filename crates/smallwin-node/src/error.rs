@@ -54,14 +54,18 @@ pub enum StartError {
     #[error(transparent)]
     Tls(#[from] TlsError),
     /// Another program listens there.
-    #[error("the address {address} is in use by another program, perhaps another Small Wins node; \
-        stop it, or choose another address with --listen")]
+    #[error(
+        "the address {address} is in use by another program, perhaps another Small Wins node; \
+        stop it, or choose another address with --listen"
+    )]
     PortInUse {
         /// Which address.
         address: SocketAddr,
     },
     /// The address cannot be listened on.
-    #[error("listening on {address} is not possible: {source}; choose another address with --listen")]
+    #[error(
+        "listening on {address} is not possible: {source}; choose another address with --listen"
+    )]
     Listen {
         /// Which address.
         address: SocketAddr,

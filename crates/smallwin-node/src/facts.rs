@@ -41,15 +41,28 @@ impl Facts {
     }
 
     pub(crate) fn addresses(&self, dialer: &Dialer) -> Addresses {
-        let own = self.urls.iter().cloned().map(|url| url.with_key(Some(self.node_key)));
-        let hints = own.chain(dialer.urls()).take(HINTS_MAX).map(|url| url.to_string()).collect();
-        Addresses { origins: self.origins.clone(), hints }
+        let own = self
+            .urls
+            .iter()
+            .cloned()
+            .map(|url| url.with_key(Some(self.node_key)));
+        let hints = own
+            .chain(dialer.urls())
+            .take(HINTS_MAX)
+            .map(|url| url.to_string())
+            .collect();
+        Addresses {
+            origins: self.origins.clone(),
+            hints,
+        }
     }
 
     /// The web address that links begin with: a name that others can reach wins.
     pub(crate) fn origin(&self) -> String {
         let first = self.origins.get(1).or_else(|| self.origins.first());
-        first.cloned().unwrap_or_else(|| format!("http://127.0.0.1:{}", crate::limits::LISTEN_PORT))
+        first
+            .cloned()
+            .unwrap_or_else(|| format!("http://127.0.0.1:{}", crate::limits::LISTEN_PORT))
     }
 
     /// The wish that makes the engine wait for a secret.
@@ -65,6 +78,10 @@ impl Facts {
     /// with it, since the browser's consent names that key.
     pub(crate) fn pairing_link(&self, secret: &[u8; 16]) -> String {
         let origin = self.origins.first().map_or("", String::as_str);
-        format!("{origin}/#pair={}.{}", URL_SAFE_NO_PAD.encode(secret), self.device_key)
+        format!(
+            "{origin}/#pair={}.{}",
+            URL_SAFE_NO_PAD.encode(secret),
+            self.device_key
+        )
     }
 }

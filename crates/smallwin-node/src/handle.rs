@@ -65,8 +65,15 @@ impl Handle {
     ) -> Self {
         let device = keys.device.public();
         let mut actor = [0; 40];
-        let bytes = device.as_bytes().iter().copied().chain(chance::bytes::<8>());
-        actor.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
+        let bytes = device
+            .as_bytes()
+            .iter()
+            .copied()
+            .chain(chance::bytes::<8>());
+        actor
+            .iter_mut()
+            .zip(bytes)
+            .for_each(|(to, from)| *to = from);
         Self(Arc::new(Inner {
             wake,
             calls: Semaphore::new(CALLS_MAX),
@@ -105,7 +112,8 @@ impl Handle {
     /// When the node has stopped.
     pub async fn status(&self) -> Result<Status, HandleError> {
         let inner = self.0.clone();
-        self.look(move |engine| Status::new(engine, &inner.facts, &inner.dialer)).await
+        self.look(move |engine| Status::new(engine, &inner.facts, &inner.dialer))
+            .await
     }
 
     /// Where the node can be reached.
@@ -140,7 +148,12 @@ impl Handle {
         &self,
         look: impl FnOnce(&Engine) -> R + Send + 'static,
     ) -> Result<R, HandleError> {
-        let _room = self.0.calls.acquire().await.map_err(|_| CallError::Stopped)?;
+        let _room = self
+            .0
+            .calls
+            .acquire()
+            .await
+            .map_err(|_| CallError::Stopped)?;
         let (answer, seen) = oneshot::channel();
         let look = Box::new(move |engine: &Engine| {
             let _caller_gone = answer.send(look(engine));
@@ -151,14 +164,25 @@ impl Handle {
 
     /// Has the engine do something; returns when what it needed is durable.
     async fn local(&self, local: Local) -> Result<(), HandleError> {
-        let _room = self.0.calls.acquire().await.map_err(|_| CallError::Stopped)?;
+        let _room = self
+            .0
+            .calls
+            .acquire()
+            .await
+            .map_err(|_| CallError::Stopped)?;
         let (answer, done) = oneshot::channel();
-        self.send(Wake::Local { local, answer: Some(answer) })?;
+        self.send(Wake::Local {
+            local,
+            answer: Some(answer),
+        })?;
         Ok(done.await.map_err(|_| CallError::Stopped)??)
     }
 
     fn send(&self, wake: Wake) -> Result<(), HandleError> {
-        self.0.wake.send(wake).map_err(|_| CallError::Stopped.into())
+        self.0
+            .wake
+            .send(wake)
+            .map_err(|_| CallError::Stopped.into())
     }
 
     /// Waits until `found` finds something in the engine, looking again after every notice.

@@ -7,7 +7,10 @@ use axum::http::{HeaderName, HeaderValue, Response};
 pub(crate) async fn secure(mut response: Response<Body>) -> Response<Body> {
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
-        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        headers.insert(
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        );
     }
     response
 }

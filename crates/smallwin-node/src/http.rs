@@ -48,7 +48,11 @@ pub(crate) fn router(http: Http) -> Router {
 
 /// Refuses requests for names that are not ours, and sends `localhost` to the one origin.
 async fn own_name(State(http): State<Http>, request: Request, next: Next) -> Response<Body> {
-    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("");
+    let host = request
+        .headers()
+        .get(HOST)
+        .and_then(|host| host.to_str().ok())
+        .unwrap_or("");
     if !http.names.is_own(host) {
         return plain(
             StatusCode::MISDIRECTED_REQUEST,
@@ -81,7 +85,9 @@ async fn root(
     request: Request,
 ) -> Response<Body> {
     match upgrade {
-        Ok(upgrade) if http.interop_open => http.accept(upgrade, request.headers(), from, Space::Open),
+        Ok(upgrade) if http.interop_open => {
+            http.accept(upgrade, request.headers(), from, Space::Open)
+        }
         Ok(_) => plain(
             StatusCode::NOT_FOUND,
             "this path takes sockets only when the node was started with --interop-open",
@@ -111,7 +117,10 @@ fn get_only(request: &Request) -> Response<Body> {
     if request.method() != Method::GET && request.method() != Method::HEAD {
         return plain(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered here");
     }
-    answer(request.uri().path().trim_start_matches('/'), request.headers())
+    answer(
+        request.uri().path().trim_start_matches('/'),
+        request.headers(),
+    )
 }
 
 /// Whether the process answers at all.
@@ -124,19 +133,36 @@ async fn readyz(State(http): State<Http>) -> Response<Body> {
     if http.connections.writable() {
         plain(StatusCode::OK, "ready")
     } else {
-        plain(StatusCode::SERVICE_UNAVAILABLE, "the store takes no writes; see the log")
+        plain(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the store takes no writes; see the log",
+        )
     }
 }
 
 impl Http {
-    fn accept(&self, upgrade: WebSocketUpgrade, headers: &HeaderMap, from: From, space: Space) -> Response<Body> {
-        let origin = headers.get(ORIGIN).map(|origin| origin.to_str().unwrap_or("?"));
+    fn accept(
+        &self,
+        upgrade: WebSocketUpgrade,
+        headers: &HeaderMap,
+        from: From,
+        space: Space,
+    ) -> Response<Body> {
+        let origin = headers
+            .get(ORIGIN)
+            .map(|origin| origin.to_str().unwrap_or("?"));
         if !self.names.may_connect(origin) {
             debug!("a page of another origin was refused");
-            return plain(StatusCode::FORBIDDEN, "pages of this origin may not connect to this node");
+            return plain(
+                StatusCode::FORBIDDEN,
+                "pages of this origin may not connect to this node",
+            );
         }
         let Some(place) = self.connections.place(from.0.ip()) else {
-            return plain(StatusCode::SERVICE_UNAVAILABLE, "too many connections; try again later");
+            return plain(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too many connections; try again later",
+            );
         };
         let connections = self.connections.clone();
         upgrade
@@ -150,7 +176,16 @@ impl Http {
                     .with(|message: Message| std::future::ready(Ok::<_, Fault>(message.into())));
                 let stream = stream.map(|read| read.map(Message::from).map_err(Fault::from));
                 let conn = connections.name();
-                connections.run(conn, Side::Listener, space, Dialled::default(), sink, stream).await;
+                connections
+                    .run(
+                        conn,
+                        Side::Listener,
+                        space,
+                        Dialled::default(),
+                        sink,
+                        stream,
+                    )
+                    .await;
                 drop(place);
             })
     }

@@ -66,7 +66,10 @@ impl std::fmt::Debug for Keys {
 /// Reads one seed, making it when the file does not exist.
 fn seed(folder: &Path, name: &str) -> Result<[u8; 32], KeyError> {
     let file = folder.join(name);
-    let io = |source| KeyError::Io { file: file.clone(), source };
+    let io = |source| KeyError::Io {
+        file: file.clone(),
+        source,
+    };
     let mut text = String::new();
     match File::open(&file) {
         Ok(opened) => {
@@ -84,13 +87,20 @@ fn seed(folder: &Path, name: &str) -> Result<[u8; 32], KeyError> {
 }
 
 fn parse(text: &str) -> Option<[u8; 32]> {
-    URL_SAFE_NO_PAD.decode(text.trim_end()).ok()?.try_into().ok()
+    URL_SAFE_NO_PAD
+        .decode(text.trim_end())
+        .ok()?
+        .try_into()
+        .ok()
 }
 
 /// Writes a new file beside its final name, forces it to disk, and gives it its name.
 fn create(folder: &Path, name: &str, seed: &[u8; 32]) -> std::io::Result<()> {
     private_folder(folder)?;
-    let temporary = folder.join(format!(".{name}.{}", URL_SAFE_NO_PAD.encode(chance::bytes::<8>())));
+    let temporary = folder.join(format!(
+        ".{name}.{}",
+        URL_SAFE_NO_PAD.encode(chance::bytes::<8>())
+    ));
     let written = private_file(&temporary).and_then(|mut file| {
         file.write_all(URL_SAFE_NO_PAD.encode(seed).as_bytes())?;
         file.write_all(b"\n")?;
@@ -126,13 +136,19 @@ pub(crate) fn private_file(file: &Path) -> std::io::Result<File> {
 /// Makes a new name in a folder survive a power cut.
 pub(crate) fn sync_folder(folder: &Path) -> std::io::Result<()> {
     // Windows has no handle for folders; its rename is journalled by the file system.
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+    if cfg!(unix) {
+        File::open(folder)?.sync_all()
+    } else {
+        Ok(())
+    }
 }
 
 #[cfg(unix)]
 fn warn_when_open_to_others(opened: &File, file: &Path) {
     use std::os::unix::fs::PermissionsExt;
-    let open = opened.metadata().is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0);
+    let open = opened
+        .metadata()
+        .is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0);
     if open {
         tracing::warn!(file = %file.display(), "others on this machine can read a key file; run chmod 600 on it");
     }
@@ -165,7 +181,13 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let data = tempfile::tempdir().unwrap();
         Keys::open_or_create(data.path()).unwrap();
-        let mode = |path: &str| fs::metadata(data.path().join(path)).unwrap().permissions().mode() & 0o777;
+        let mode = |path: &str| {
+            fs::metadata(data.path().join(path))
+                .unwrap()
+                .permissions()
+                .mode()
+                & 0o777
+        };
         assert_eq!(mode("keys"), 0o700);
         assert_eq!(mode("keys/node.key"), 0o600);
         assert_eq!(mode("keys/device.key"), 0o600);
@@ -177,7 +199,10 @@ mod tests {
         Keys::open_or_create(data.path()).unwrap();
         let file = data.path().join("keys/device.key");
         fs::write(&file, "not a key").unwrap();
-        assert!(matches!(Keys::open_or_create(data.path()), Err(KeyError::Damaged { .. })));
+        assert!(matches!(
+            Keys::open_or_create(data.path()),
+            Err(KeyError::Damaged { .. })
+        ));
         assert_eq!(fs::read_to_string(&file).unwrap(), "not a key");
     }
 }

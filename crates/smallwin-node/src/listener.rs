@@ -50,7 +50,12 @@ pub(crate) async fn serve(
         };
         match accepted {
             Ok((stream, from)) => {
-                let connection = Connection { from, router: router.clone(), stop: stop.clone(), permit };
+                let connection = Connection {
+                    from,
+                    router: router.clone(),
+                    stop: stop.clone(),
+                    permit,
+                };
                 tokio::spawn(connection.run(stream, tls.clone()));
             }
             Err(error) => {
@@ -74,11 +79,13 @@ impl Connection {
         let _best_effort = stream.set_nodelay(true);
         match tls {
             None => self.serve(stream).await,
-            Some(acceptor) => match timeout(TLS_HANDSHAKE_TIMEOUT, acceptor.tls.accept(stream)).await {
-                Ok(Ok(stream)) => self.serve(stream).await,
-                Ok(Err(error)) => debug!(%error, "TLS handshake failed"),
-                Err(_) => debug!("TLS handshake took too long"),
-            },
+            Some(acceptor) => {
+                match timeout(TLS_HANDSHAKE_TIMEOUT, acceptor.tls.accept(stream)).await {
+                    Ok(Ok(stream)) => self.serve(stream).await,
+                    Ok(Err(error)) => debug!(%error, "TLS handshake failed"),
+                    Err(_) => debug!("TLS handshake took too long"),
+                }
+            }
         }
     }
 
@@ -86,7 +93,12 @@ impl Connection {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Self { from, router, mut stop, permit } = self;
+        let Self {
+            from,
+            router,
+            mut stop,
+            permit,
+        } = self;
         let service = TowerToHyperService::new(router.layer(Extension(From(from))));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())

@@ -13,7 +13,11 @@ pub fn start(filter: &str, format: LogFormat) -> Result<(), ConfigError> {
         place: String::from("the log filter"),
         why: format!("{error}; expected for example info or smallwin_node=debug"),
     })?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(colours)
+        .with_writer(std::io::stderr);
     // A second start in one process (tests) keeps the first one's choice.
     let _already_started = match format {
         LogFormat::Text => builder.with_target(false).try_init(),

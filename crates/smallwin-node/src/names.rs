@@ -24,22 +24,40 @@ pub(crate) struct Names {
 
 impl Names {
     /// The names of a listener at `address`, with the configured ones.
-    pub(crate) fn new(address: SocketAddr, tls: bool, names: &[String], origins: &[String]) -> Self {
+    pub(crate) fn new(
+        address: SocketAddr,
+        tls: bool,
+        names: &[String],
+        origins: &[String],
+    ) -> Self {
         let port = address.port();
         let scheme = if tls { "https" } else { "http" };
-        let mut own: BTreeSet<String> =
-            ["127.0.0.1", "[::1]", "localhost"].iter().map(|host| format!("{host}:{port}")).collect();
+        let mut own: BTreeSet<String> = ["127.0.0.1", "[::1]", "localhost"]
+            .iter()
+            .map(|host| format!("{host}:{port}"))
+            .collect();
         if !address.ip().is_unspecified() {
             own.insert(address.to_string());
         }
-        let mut allowed: BTreeSet<String> = own.iter().map(|name| format!("{scheme}://{name}")).collect();
-        allowed.extend(origins.iter().map(|origin| origin.trim_end_matches('/').to_ascii_lowercase()));
+        let mut allowed: BTreeSet<String> = own
+            .iter()
+            .map(|name| format!("{scheme}://{name}"))
+            .collect();
+        allowed.extend(
+            origins
+                .iter()
+                .map(|origin| origin.trim_end_matches('/').to_ascii_lowercase()),
+        );
         for name in names {
             let name = name.to_ascii_lowercase();
             let forms = if has_port(&name) {
                 vec![name]
             } else {
-                vec![name.clone(), format!("{name}:443"), format!("{name}:{port}")]
+                vec![
+                    name.clone(),
+                    format!("{name}:443"),
+                    format!("{name}:{port}"),
+                ]
             };
             for form in forms {
                 // A proxy may speak TLS for us, so that a configured name is known by both schemes.
@@ -48,10 +66,16 @@ impl Names {
                 own.insert(form);
             }
         }
-        let localhost = own.iter().filter(|name| name.starts_with("localhost")).cloned().collect();
+        let localhost = own
+            .iter()
+            .filter(|name| name.starts_with("localhost"))
+            .cloned()
+            .collect();
         let loopback = format!("{scheme}://127.0.0.1:{port}");
         Self {
-            pages: std::iter::once(loopback.clone()).chain(names.iter().map(|name| page(name, scheme, port))).collect(),
+            pages: std::iter::once(loopback.clone())
+                .chain(names.iter().map(|name| page(name, scheme, port)))
+                .collect(),
             urls: urls(address, tls, names),
             authorities: own,
             origins: allowed,
@@ -94,7 +118,9 @@ impl Names {
 
     /// Where a request for `localhost` should go instead.
     pub(crate) fn redirect(&self, host: &str) -> Option<&str> {
-        self.localhost.contains(&host.to_ascii_lowercase()).then_some(self.loopback.as_str())
+        self.localhost
+            .contains(&host.to_ascii_lowercase())
+            .then_some(self.loopback.as_str())
     }
 
     /// Whether a page of this origin may open a socket. Native peers send no origin.
@@ -116,10 +142,17 @@ fn page(name: &str, scheme: &str, port: u16) -> String {
 
 /// Addresses by which other nodes reach this one.
 fn urls(address: SocketAddr, tls: bool, names: &[String]) -> Vec<PeerUrl> {
-    let pages = names.iter().map(|name| page(name, if tls { "https" } else { "http" }, address.port()));
-    let named: Vec<PeerUrl> =
-        pages.filter_map(|page| page.replacen("http", "ws", 1).parse().ok()).collect();
-    if named.is_empty() { vec![PeerUrl::loopback(address.port(), tls, None)] } else { named }
+    let pages = names
+        .iter()
+        .map(|name| page(name, if tls { "https" } else { "http" }, address.port()));
+    let named: Vec<PeerUrl> = pages
+        .filter_map(|page| page.replacen("http", "ws", 1).parse().ok())
+        .collect();
+    if named.is_empty() {
+        vec![PeerUrl::loopback(address.port(), tls, None)]
+    } else {
+        named
+    }
 }
 
 fn is_loopback(name: &str) -> bool {
@@ -128,7 +161,9 @@ fn is_loopback(name: &str) -> bool {
 
 fn has_port(name: &str) -> bool {
     // An IPv6 address without port ends in a bracket.
-    name.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok()) && !name.ends_with(']')
+    name.rsplit_once(':')
+        .is_some_and(|(_, port)| port.parse::<u16>().is_ok())
+        && !name.ends_with(']')
 }
 
 #[cfg(test)]
@@ -146,10 +181,15 @@ mod tests {
         let team = Names::new(
             "0.0.0.0:7171".parse().unwrap(),
             true,
-            &[String::from("Node.example.org"), String::from("10.0.0.7:8443")],
+            &[
+                String::from("Node.example.org"),
+                String::from("10.0.0.7:8443"),
+            ],
             &[],
         );
-        let check = |names: &Names, host: &str, expect: bool| assert_eq!(names.is_own(host), expect, "{host}");
+        let check = |names: &Names, host: &str, expect: bool| {
+            assert_eq!(names.is_own(host), expect, "{host}")
+        };
         check(&device(), "127.0.0.1:7171", true);
         check(&device(), "LOCALHOST:7171", true);
         check(&device(), "[::1]:7171", true);
@@ -172,8 +212,12 @@ mod tests {
         let check = |names: &Names, origin: Option<&str>, expect: bool| {
             assert_eq!(names.may_connect(origin), expect, "{origin:?}");
         };
-        let development =
-            Names::new("127.0.0.1:7171".parse().unwrap(), false, &[], &[String::from("http://127.0.0.1:5173/")]);
+        let development = Names::new(
+            "127.0.0.1:7171".parse().unwrap(),
+            false,
+            &[],
+            &[String::from("http://127.0.0.1:5173/")],
+        );
         check(&device(), None, true);
         check(&device(), Some("http://127.0.0.1:7171"), true);
         check(&device(), Some("https://127.0.0.1:7171"), false);
@@ -185,7 +229,10 @@ mod tests {
 
     #[test]
     fn localhost_is_sent_to_the_one_origin() {
-        assert_eq!(device().redirect("localhost:7171"), Some("http://127.0.0.1:7171"));
+        assert_eq!(
+            device().redirect("localhost:7171"),
+            Some("http://127.0.0.1:7171")
+        );
         assert_eq!(device().redirect("127.0.0.1:7171"), None);
         assert_eq!(device().redirect("localhost:1"), None);
     }

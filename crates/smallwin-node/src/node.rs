@@ -57,11 +57,20 @@ pub async fn start(config: Config) -> Result<Node, StartError> {
     let listener = bind(&config).await?;
     let (lock, store) = open(&config).await?;
     let keys = Keys::open_or_create(&config.data)?;
-    let stored = boot::read(&*store)
-        .map_err(|source| StartError::Read { folder: config.data.clone(), source })?;
+    let stored = boot::read(&*store).map_err(|source| StartError::Read {
+        folder: config.data.clone(),
+        source,
+    })?;
     let door = Door::open(&config, &keys, listener)?;
     let committer = Committer::start(store).map_err(StartError::Thread)?;
-    Running { config, keys, door, lock, committer }.start(stored)
+    Running {
+        config,
+        keys,
+        door,
+        lock,
+        committer,
+    }
+    .start(stored)
 }
 
 /// The listener before anybody is let in.
@@ -75,19 +84,41 @@ struct Door {
 impl Door {
     fn open(config: &Config, keys: &Keys, bound: Option<Bound>) -> Result<Self, StartError> {
         let tls = acceptor(&config.tls, &keys.node)?;
-        let Some(Bound { listener, local_addr }) = bound else {
-            return Ok(Self { listener: None, local_addr: None, tls, names: Arc::new(Names::none()) });
+        let Some(Bound {
+            listener,
+            local_addr,
+        }) = bound
+        else {
+            return Ok(Self {
+                listener: None,
+                local_addr: None,
+                tls,
+                names: Arc::new(Names::none()),
+            });
         };
         let names = Names::new(local_addr, tls.is_some(), &config.names, &config.origins);
-        Ok(Self { listener: Some(listener), local_addr: Some(local_addr), tls, names: Arc::new(names) })
+        Ok(Self {
+            listener: Some(listener),
+            local_addr: Some(local_addr),
+            tls,
+            names: Arc::new(names),
+        })
     }
 
     /// What the command line on this machine dials.
     fn node_file(&self, keys: &Keys, own_key: bool) -> Option<NodeFile> {
         let port = self.local_addr?.port();
         let url = PeerUrl::loopback(port, self.tls.is_some(), Some(keys.node.public()));
-        let certificate = self.tls.as_ref().filter(|_| !own_key).map(|tls| tls.certificate_hex());
-        Some(NodeFile { url: url.to_string(), pid: std::process::id(), certificate })
+        let certificate = self
+            .tls
+            .as_ref()
+            .filter(|_| !own_key)
+            .map(|tls| tls.certificate_hex());
+        Some(NodeFile {
+            url: url.to_string(),
+            pid: std::process::id(),
+            certificate,
+        })
     }
 }
 
@@ -128,8 +159,21 @@ impl Running {
         tokio::spawn(tick(wake.clone(), stopping.clone()));
         self.dial(&dialer, stored.peers);
         let node_file = self.write_node_file();
-        let Self { config, keys, door, lock, committer } = self;
-        let handle = Handle::new(wake.clone(), notices, dialer, facts, keys, config.speaks_as_device);
+        let Self {
+            config,
+            keys,
+            door,
+            lock,
+            committer,
+        } = self;
+        let handle = Handle::new(
+            wake.clone(),
+            notices,
+            dialer,
+            facts,
+            keys,
+            config.speaks_as_device,
+        );
         if let Some(listener) = door.listener {
             let http = Http {
                 names: door.names,
@@ -139,12 +183,26 @@ impl Running {
             tokio::spawn(serve(listener, door.tls, router(http), stopping));
         }
         let local_addr = door.local_addr;
-        Ok(Node { handle, local_addr, connections, wake, stop, engine, committer, node_file, lock })
+        Ok(Node {
+            handle,
+            local_addr,
+            connections,
+            wake,
+            stop,
+            engine,
+            committer,
+            node_file,
+            lock,
+        })
     }
 
     fn engine_config(&self) -> smallwin_sync::Config {
         let device_key = self.keys.device.clone();
-        let speaks = if self.config.speaks_as_device { &self.keys.device } else { &self.keys.node };
+        let speaks = if self.config.speaks_as_device {
+            &self.keys.device
+        } else {
+            &self.keys.node
+        };
         smallwin_sync::Config {
             node_key: speaks.clone(),
             device_key,
@@ -170,10 +228,14 @@ impl Running {
         let remembered = remembered.into_iter().flat_map(|peer| {
             let invites = peer.invites.into_iter().map(Some);
             let bare = std::iter::once(None);
-            bare.chain(invites).map(move |invite| (peer.url.clone(), invite))
+            bare.chain(invites)
+                .map(move |invite| (peer.url.clone(), invite))
         });
         for (url, invite) in given.chain(remembered) {
-            let purpose = Purpose { invite, ..Purpose::default() };
+            let purpose = Purpose {
+                invite,
+                ..Purpose::default()
+            };
             if let Err(error) = dialer.dial(url, purpose) {
                 warn!(%error, "a node is not dialled");
             }
@@ -220,7 +282,10 @@ impl Node {
         info!("stopping");
         self.stop.stop();
         let _engine_ended = self.wake.send(Wake::CloseAll);
-        if timeout(SHUTDOWN_TIMEOUT, self.connections.all_closed()).await.is_err() {
+        if timeout(SHUTDOWN_TIMEOUT, self.connections.all_closed())
+            .await
+            .is_err()
+        {
             warn!("some peers did not say goodbye in time");
         }
         let _engine_ended = self.wake.send(Wake::Stop);
@@ -248,21 +313,29 @@ struct Bound {
 }
 
 async fn bind(config: &Config) -> Result<Option<Bound>, StartError> {
-    let Some(address) = config.listen else { return Ok(None) };
+    let Some(address) = config.listen else {
+        return Ok(None);
+    };
     let refused = |source: std::io::Error| match source.kind() {
         ErrorKind::AddrInUse => port_in_use(config, address),
         _ => StartError::Listen { address, source },
     };
     let listener = TcpListener::bind(address).await.map_err(refused)?;
     let local_addr = listener.local_addr().map_err(refused)?;
-    Ok(Some(Bound { listener, local_addr }))
+    Ok(Some(Bound {
+        listener,
+        local_addr,
+    }))
 }
 
 /// When the node of this very data directory has the port, the directory says more than the port.
 fn port_in_use(config: &Config, address: SocketAddr) -> StartError {
     let is_locked = config.data.is_dir().then(|| Lock::take(&config.data));
     match is_locked {
-        Some(Err(OpenError::Locked { pid, .. })) => StartError::InUse { folder: config.data.clone(), pid },
+        Some(Err(OpenError::Locked { pid, .. })) => StartError::InUse {
+            folder: config.data.clone(),
+            pid,
+        },
         _ => StartError::PortInUse { address },
     }
 }
@@ -278,13 +351,23 @@ async fn open(config: &Config) -> Result<(Option<Lock>, Box<dyn Store>), StartEr
 
 /// Takes the lock of the data directory and opens its store.
 fn open_embedded(folder: &Path) -> Result<(Option<Lock>, Box<dyn Store>), StartError> {
-    private_folder(folder).map_err(|source| StartError::Data { folder: folder.into(), source })?;
+    private_folder(folder).map_err(|source| StartError::Data {
+        folder: folder.into(),
+        source,
+    })?;
     let refused = |source: OpenError| match source {
-        OpenError::Locked { pid, .. } => StartError::InUse { folder: folder.into(), pid },
-        source => StartError::Store { folder: folder.into(), source },
+        OpenError::Locked { pid, .. } => StartError::InUse {
+            folder: folder.into(),
+            pid,
+        },
+        source => StartError::Store {
+            folder: folder.into(),
+            source,
+        },
     };
     let lock = Lock::take(folder).map_err(refused)?;
-    let store = JournalStore::open(&folder.join("store"), smallwin_storage::Options::default()).map_err(refused)?;
+    let store = JournalStore::open(&folder.join("store"), smallwin_storage::Options::default())
+        .map_err(refused)?;
     Ok((Some(lock), Box::new(store)))
 }
 
@@ -294,7 +377,10 @@ fn spawn_engine(parts: Parts, receiver: WakeReceiver) -> Result<watch::Receiver<
         Core::new(parts).run(receiver);
         drop(alive);
     };
-    std::thread::Builder::new().name(String::from("smallwin-engine")).spawn(run).map_err(StartError::Thread)?;
+    std::thread::Builder::new()
+        .name(String::from("smallwin-engine"))
+        .spawn(run)
+        .map_err(StartError::Thread)?;
     Ok(engine)
 }
 
@@ -307,7 +393,9 @@ async fn tick(wake: WakeSender, mut stop: Stop) {
             _ = interval.tick() => {}
             () = stop.wait() => return,
         }
-        let Ok(permit) = one.clone().acquire_owned().await else { return };
+        let Ok(permit) = one.clone().acquire_owned().await else {
+            return;
+        };
         if wake.send(Wake::Tick(permit)).is_err() {
             return;
         }

@@ -42,8 +42,10 @@ impl NodeFile {
     #[must_use]
     pub fn certificate(&self) -> Option<[u8; 32]> {
         let hex = self.certificate.as_deref()?;
-        let bytes: Option<Vec<u8>> =
-            (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(hex.get(at..at + 2)?, 16).ok()).collect();
+        let bytes: Option<Vec<u8>> = (0..hex.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(hex.get(at..at + 2)?, 16).ok())
+            .collect();
         bytes?.try_into().ok()
     }
 
@@ -88,8 +90,11 @@ mod tests {
     fn the_file_lives_as_long_as_the_node() {
         let data = tempfile::tempdir().unwrap();
         assert_eq!(NodeFile::read(data.path()), None);
-        let file =
-            NodeFile { url: String::from("ws://127.0.0.1:7171"), pid: 7, certificate: None };
+        let file = NodeFile {
+            url: String::from("ws://127.0.0.1:7171"),
+            pid: 7,
+            certificate: None,
+        };
         let written = file.write(data.path()).unwrap();
         assert_eq!(NodeFile::read(data.path()), Some(file));
         drop(written);

@@ -24,7 +24,9 @@ pub struct PeerUrl {
 #[non_exhaustive]
 pub enum PeerUrlError {
     /// Not `ws://` or `wss://` with a host.
-    #[error("expected ws://host:port or wss://host:port, optionally followed by ~ and the node's key")]
+    #[error(
+        "expected ws://host:port or wss://host:port, optionally followed by ~ and the node's key"
+    )]
     Shape,
     /// The part after `~` is no key.
     #[error("the part after ~ is not a node key (43 characters)")]
@@ -38,7 +40,12 @@ impl PeerUrl {
     /// The address of the node on this machine at `port`.
     #[must_use]
     pub fn loopback(port: u16, tls: bool, node_key: Option<DeviceKey>) -> Self {
-        Self { tls, host: String::from("127.0.0.1"), port, node_key }
+        Self {
+            tls,
+            host: String::from("127.0.0.1"),
+            port,
+            node_key,
+        }
     }
 
     /// Whether the connection is encrypted.
@@ -121,7 +128,12 @@ impl FromStr for PeerUrl {
             Some(key) => Some(DeviceKey::from_str(key).map_err(|_| PeerUrlError::Key)?),
             None => None,
         };
-        Ok(Self { tls, host, port, node_key })
+        Ok(Self {
+            tls,
+            host,
+            port,
+            node_key,
+        })
     }
 }
 
@@ -173,7 +185,10 @@ mod tests {
         check("ws://localhost:7171/sync", Ok("ws://localhost:7171"));
         check("ws://[::1]:7171/", Ok("ws://[::1]:7171"));
         check("wss://Node.Example.org", Ok("wss://node.example.org:443"));
-        check("ws://node.example.org:7171", Err(PeerUrlError::PlainToOthers));
+        check(
+            "ws://node.example.org:7171",
+            Err(PeerUrlError::PlainToOthers),
+        );
         check("http://127.0.0.1:7171", Err(PeerUrlError::Shape));
         check("wss://user@node.example.org", Err(PeerUrlError::Shape));
         check("wss://node.example.org/x", Err(PeerUrlError::Shape));
@@ -184,6 +199,12 @@ mod tests {
 
     #[test]
     fn the_authority_carries_the_port() {
-        assert_eq!("wss://node.example.org".parse::<PeerUrl>().unwrap().authority(), "node.example.org:443");
+        assert_eq!(
+            "wss://node.example.org"
+                .parse::<PeerUrl>()
+                .unwrap()
+                .authority(),
+            "node.example.org:443"
+        );
     }
 }

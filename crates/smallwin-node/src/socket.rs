@@ -17,7 +17,9 @@ use smallwin_sync::ConnId;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use tracing::debug;
 
-use crate::limits::{CLOSE_TIMEOUT, MESSAGE_BYTES_MAX, PING_INTERVAL, PINGS_MISSED_MAX, WRITE_TIMEOUT};
+use crate::limits::{
+    CLOSE_TIMEOUT, MESSAGE_BYTES_MAX, PING_INTERVAL, PINGS_MISSED_MAX, WRITE_TIMEOUT,
+};
 
 /// Close code: the peer sent something that the protocol does not know (RFC 6455, 7.4.1).
 const UNSUPPORTED: u16 = 1003;
@@ -26,12 +28,26 @@ const TOO_LARGE: u16 = 1009;
 
 /// Pumps one socket until it is closed. Frames go to `incoming`; what is put into the other end of
 /// `outgoing` goes out. Returns when the socket is done with.
-pub(crate) async fn pump<W, R>(conn: ConnId, sink: W, stream: R, incoming: Incoming, outgoing: Outgoing)
-where
+pub(crate) async fn pump<W, R>(
+    conn: ConnId,
+    sink: W,
+    stream: R,
+    incoming: Incoming,
+    outgoing: Outgoing,
+) where
     W: Sink<Message, Error = Fault> + Unpin,
     R: Stream<Item = Result<Message, Fault>> + Unpin,
 {
-    Pump { conn, sink, stream, incoming, outgoing, missed: 0 }.run().await;
+    Pump {
+        conn,
+        sink,
+        stream,
+        incoming,
+        outgoing,
+        missed: 0,
+    }
+    .run()
+    .await;
 }
 
 struct Pump<W, R> {
@@ -66,7 +82,10 @@ where
             End::Close(code, reason) => {
                 debug!(conn = self.conn.0, code, reason, "closing");
                 let close = Message::Close(code, reason.into());
-                if timeout(WRITE_TIMEOUT, self.sink.send(close)).await.is_ok_and(|sent| sent.is_ok()) {
+                if timeout(WRITE_TIMEOUT, self.sink.send(close))
+                    .await
+                    .is_ok_and(|sent| sent.is_ok())
+                {
                     self.drain().await;
                 }
             }
@@ -104,7 +123,11 @@ where
             None => Some(End::Gone),
             Some(Err(fault)) => {
                 debug!(conn = self.conn.0, %fault, "socket failed");
-                Some(fault.code().map_or(End::Gone, |(code, reason)| End::Close(code, reason)))
+                Some(
+                    fault
+                        .code()
+                        .map_or(End::Gone, |(code, reason)| End::Close(code, reason)),
+                )
             }
             Some(Ok(Message::Binary(bytes))) if bytes.len() > MESSAGE_BYTES_MAX => {
                 Some(End::Close(TOO_LARGE, "too-large"))

@@ -34,7 +34,12 @@ impl Status {
             device_key: facts.device_key.to_string(),
             origins: facts.origins.clone(),
             circles: engine.circles().iter().map(ToString::to_string).collect(),
-            connections: engine.connections().iter().filter(|connection| connection.ready).count(),
+            connections: engine
+                .connections()
+                .iter()
+                // Whoever asks on this machine speaks with the device key, and does not count.
+                .filter(|connection| connection.ready && connection.key != Some(facts.device_key))
+                .count(),
             peers: dialer.peers(),
         }
     }

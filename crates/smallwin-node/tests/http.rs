@@ -10,9 +10,9 @@ use smallwin_node::{Config, Node, Storage, limits, start};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Bytes, Message};
-use tokio_tungstenite::client_async;
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -30,7 +30,11 @@ async fn running(change: impl FnOnce(&mut Config)) -> Running {
     change(&mut config);
     let node = start(config).await.unwrap();
     let address = node.local_addr().unwrap();
-    Running { node, address, _data: data }
+    Running {
+        node,
+        address,
+        _data: data,
+    }
 }
 
 /// Sends raw bytes and reads the answer until the connection ends.
@@ -38,12 +42,19 @@ async fn raw(address: SocketAddr, request: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
-    timeout(DEADLINE, stream.read_to_end(&mut answer)).await.expect("an answer in time").unwrap();
+    timeout(DEADLINE, stream.read_to_end(&mut answer))
+        .await
+        .expect("an answer in time")
+        .unwrap();
     String::from_utf8_lossy(&answer).into_owned()
 }
 
 async fn get(address: SocketAddr, host: &str, path: &str) -> String {
-    raw(address, &format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")).await
+    raw(
+        address,
+        &format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"),
+    )
+    .await
 }
 
 /// Opens a socket with an origin, or says with which status it was refused.
@@ -52,14 +63,20 @@ async fn socket(
     path: &str,
     origin: Option<&str>,
 ) -> Result<tokio_tungstenite::WebSocketStream<TcpStream>, u16> {
-    let mut request = format!("ws://{address}{path}").into_client_request().unwrap();
+    let mut request = format!("ws://{address}{path}")
+        .into_client_request()
+        .unwrap();
     if let Some(origin) = origin {
-        request.headers_mut().insert("origin", origin.parse().unwrap());
+        request
+            .headers_mut()
+            .insert("origin", origin.parse().unwrap());
     }
     let stream = TcpStream::connect(address).await.unwrap();
     match client_async(request, stream).await {
         Ok((socket, _)) => Ok(socket),
-        Err(tokio_tungstenite::tungstenite::Error::Http(response)) => Err(response.status().as_u16()),
+        Err(tokio_tungstenite::tungstenite::Error::Http(response)) => {
+            Err(response.status().as_u16())
+        }
         Err(error) => panic!("{error}"),
     }
 }
@@ -84,7 +101,10 @@ async fn the_page_is_served_to_own_names_only() {
     let port = running.address.port();
     let check = async |host: &str, expect: &str| {
         let answer = get(running.address, host, "/").await;
-        assert!(answer.starts_with(&format!("HTTP/1.1 {expect}")), "{host}: {answer}");
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {expect}")),
+            "{host}: {answer}"
+        );
     };
     check(&format!("127.0.0.1:{port}"), "200").await;
     check(&format!("[::1]:{port}"), "200").await;
@@ -96,16 +116,34 @@ async fn the_page_is_served_to_own_names_only() {
 async fn localhost_is_sent_to_the_one_origin() {
     let running = running(|_| {}).await;
     let port = running.address.port();
-    let answer = get(running.address, &format!("localhost:{port}"), "/circle/x?y=1").await;
+    let answer = get(
+        running.address,
+        &format!("localhost:{port}"),
+        "/circle/x?y=1",
+    )
+    .await;
     assert!(answer.starts_with("HTTP/1.1 307"), "{answer}");
-    assert!(answer.contains(&format!("location: http://127.0.0.1:{port}/circle/x?y=1")), "{answer}");
+    assert!(
+        answer.contains(&format!("location: http://127.0.0.1:{port}/circle/x?y=1")),
+        "{answer}"
+    );
 }
 
 #[tokio::test]
 async fn every_answer_carries_the_security_headers() {
     let running = running(|_| {}).await;
-    for (path, host) in [("/", "127.0.0.1"), ("/missing.js", "127.0.0.1"), ("/healthz", "anything"), ("/", "evil")] {
-        let answer = get(running.address, &format!("{host}:{}", running.address.port()), path).await;
+    for (path, host) in [
+        ("/", "127.0.0.1"),
+        ("/missing.js", "127.0.0.1"),
+        ("/healthz", "anything"),
+        ("/", "evil"),
+    ] {
+        let answer = get(
+            running.address,
+            &format!("{host}:{}", running.address.port()),
+            path,
+        )
+        .await;
         for header in [
             "content-security-policy: default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types app svelte-trusted-html ProseMirrorClipboard\r\n",
             "x-content-type-options: nosniff\r\n",
@@ -122,8 +160,16 @@ async fn every_answer_carries_the_security_headers() {
 #[tokio::test]
 async fn health_is_told_to_everybody() {
     let running = running(|_| {}).await;
-    assert!(get(running.address, "10.0.0.1", "/healthz").await.ends_with("ok\n"));
-    assert!(get(running.address, "10.0.0.1", "/readyz").await.ends_with("ready\n"));
+    assert!(
+        get(running.address, "10.0.0.1", "/healthz")
+            .await
+            .ends_with("ok\n")
+    );
+    assert!(
+        get(running.address, "10.0.0.1", "/readyz")
+            .await
+            .ends_with("ready\n")
+    );
 }
 
 #[tokio::test]
@@ -135,7 +181,10 @@ async fn a_private_network_preflight_gets_no_permission() {
         running.address.port()
     );
     let answer = raw(running.address, &request).await;
-    assert!(!answer.starts_with("HTTP/1.1 2") && !answer.contains("access-control-"), "{answer}");
+    assert!(
+        !answer.starts_with("HTTP/1.1 2") && !answer.contains("access-control-"),
+        "{answer}"
+    );
 }
 
 #[tokio::test]
@@ -144,8 +193,17 @@ async fn sockets_are_for_own_pages_and_native_peers() {
     let address = running.address;
     for path in ["/sync", "/"] {
         assert!(socket(address, path, None).await.is_ok());
-        assert!(socket(address, path, Some(&format!("http://{address}"))).await.is_ok());
-        assert_eq!(socket(address, path, Some("http://evil.example.org")).await.err(), Some(403));
+        assert!(
+            socket(address, path, Some(&format!("http://{address}")))
+                .await
+                .is_ok()
+        );
+        assert_eq!(
+            socket(address, path, Some("http://evil.example.org"))
+                .await
+                .err(),
+            Some(403)
+        );
         assert_eq!(socket(address, path, Some("null")).await.err(), Some(403));
     }
 }
@@ -180,7 +238,10 @@ async fn a_node_that_stops_says_goodbye_and_frees_its_port() {
     let running = running(|_| {}).await;
     let socket = socket(running.address, "/sync", None).await.unwrap();
     let closing = tokio::spawn(close_code(socket));
-    timeout(DEADLINE, running.node.shutdown()).await.expect("stopping in time").unwrap();
+    timeout(DEADLINE, running.node.shutdown())
+        .await
+        .expect("stopping in time")
+        .unwrap();
     assert_eq!(closing.await.unwrap(), Some(1001));
     assert!(TcpStream::connect(running.address).await.is_err());
 }
@@ -197,7 +258,14 @@ async fn oversized_and_malformed_requests_are_refused() {
         String::from("nonsense\r\n\r\n"),
     ] {
         let answer = raw(running.address, &request).await;
-        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{answer}");
+        assert!(
+            answer.is_empty() || answer.starts_with("HTTP/1.1 4"),
+            "{answer}"
+        );
     }
-    assert!(get(running.address, "x", "/healthz").await.ends_with("ok\n"));
+    assert!(
+        get(running.address, "x", "/healthz")
+            .await
+            .ends_with("ok\n")
+    );
 }

@@ -23,7 +23,8 @@ const INVITE_VALID: Duration = Duration::from_secs(3600);
 
 /// Runs a node with the worked example.
 pub(super) async fn run(data: Option<PathBuf>, args: &ServeArgs) -> anyhow::Result<()> {
-    let fresh = TempDir::with_prefix("smallwin-demo-").context("there is no room for a temporary folder")?;
+    let fresh = TempDir::with_prefix("smallwin-demo-")
+        .context("there is no room for a temporary folder")?;
     let data = match data {
         Some(data) => std::path::absolute(data)?,
         None => fresh.path().join("facilitator"),
@@ -44,16 +45,28 @@ pub(super) async fn run(data: Option<PathBuf>, args: &ServeArgs) -> anyhow::Resu
 async fn play(node: &Node, folder: &Path) -> anyhow::Result<()> {
     let example = Example::load()?;
     let handle = node.handle();
-    let facilitator = example.facilitator().context("the example has no facilitator")?;
+    let facilitator = example
+        .facilitator()
+        .context("the example has no facilitator")?;
     let circle = handle.create_circle().await?;
     introduce(&handle, circle, facilitator).await?;
     write(&handle, circle, DocumentRef::case(), example.case_texts()).await?;
-    write(&handle, circle, DocumentRef::check_in(REVISION), example.check_in_texts()).await?;
+    write(
+        &handle,
+        circle,
+        DocumentRef::check_in(REVISION),
+        example.check_in_texts(),
+    )
+    .await?;
     write(&handle, circle, DocumentRef::step(), example.step_texts()).await?;
     let voices = example.voices();
     answer(&handle, circle, voices.get(facilitator.id.as_str())).await?;
     let url = own_url(node)?;
-    for person in example.people.iter().filter(|person| person.id != facilitator.id) {
+    for person in example
+        .people
+        .iter()
+        .filter(|person| person.id != facilitator.id)
+    {
         let link = handle.invite(circle, person.role(), INVITE_VALID).await?;
         let guest = Guest::arrive(folder, person, &url, &link).await?;
         answer(&guest.node.handle(), circle, voices.get(person.id.as_str())).await?;
@@ -65,13 +78,22 @@ async fn play(node: &Node, folder: &Path) -> anyhow::Result<()> {
 /// The address of the demonstration's own node, with its key.
 fn own_url(node: &Node) -> anyhow::Result<PeerUrl> {
     let hints = node.handle().addresses().hints;
-    let hint = hints.first().context("the demonstration needs an address to listen on")?;
+    let hint = hints
+        .first()
+        .context("the demonstration needs an address to listen on")?;
     Ok(hint.parse()?)
 }
 
 async fn introduce(handle: &Handle, circle: CircleId, person: &Person) -> anyhow::Result<()> {
     let organisation = Some(person.organisation.clone());
-    Ok(handle.set_card(circle, &person.name, organisation, Some(person.perspective.clone())).await?)
+    Ok(handle
+        .set_card(
+            circle,
+            &person.name,
+            organisation,
+            Some(person.perspective.clone()),
+        )
+        .await?)
 }
 
 async fn write(
@@ -81,13 +103,19 @@ async fn write(
     texts: BTreeMap<&str, &str>,
 ) -> anyhow::Result<()> {
     let change = |content: &mut automerge::AutoCommit| {
-        texts.iter().try_for_each(|(name, text)| smallwin_model::write(content, name, text))
+        texts
+            .iter()
+            .try_for_each(|(name, text)| smallwin_model::write(content, name, text))
     };
     Ok(handle.write(circle, &document, change).await??)
 }
 
 /// Writes a person's own answers and shares them.
-async fn answer(handle: &Handle, circle: CircleId, texts: Option<&BTreeMap<&str, &str>>) -> anyhow::Result<()> {
+async fn answer(
+    handle: &Handle,
+    circle: CircleId,
+    texts: Option<&BTreeMap<&str, &str>>,
+) -> anyhow::Result<()> {
     let Some(texts) = texts else { return Ok(()) };
     let draft = handle.own_answers(circle, REVISION).await?;
     write(handle, circle, draft, texts.clone()).await?;
@@ -100,7 +128,12 @@ struct Guest {
 }
 
 impl Guest {
-    async fn arrive(folder: &Path, person: &Person, url: &PeerUrl, link: &InviteLink) -> anyhow::Result<Self> {
+    async fn arrive(
+        folder: &Path,
+        person: &Person,
+        url: &PeerUrl,
+        link: &InviteLink,
+    ) -> anyhow::Result<Self> {
         let mut config = Config::offline(folder.join(&person.id));
         config.storage = Storage::Memory;
         config.peers = vec![url.clone()];

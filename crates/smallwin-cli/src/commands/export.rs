@@ -40,7 +40,11 @@ pub(super) async fn run(handle: &Handle, args: &ExportArgs) -> anyhow::Result<()
         all.push(export(handle, found).await?);
     }
     let text = match args.format {
-        Format::Md => all.iter().map(markdown).collect::<Result<Vec<_>, _>>()?.join("\n"),
+        Format::Md => all
+            .iter()
+            .map(markdown)
+            .collect::<Result<Vec<_>, _>>()?
+            .join("\n"),
         // One that was asked for by name stands alone; a script can rely on it.
         Format::Json => match (&args.circle, all.as_slice()) {
             (Some(_), [one]) => json(one)?,
@@ -48,20 +52,27 @@ pub(super) async fn run(handle: &Handle, args: &ExportArgs) -> anyhow::Result<()
         },
     };
     match &args.out {
-        Some(file) => {
-            output::file(file, text.as_bytes()).with_context(|| format!("the file {} cannot be written", file.display()))
-        }
+        Some(file) => output::file(file, text.as_bytes())
+            .with_context(|| format!("the file {} cannot be written", file.display())),
         None => output::text(text),
     }
 }
 
-async fn export(handle: &Handle, which::Found { circle, title }: which::Found) -> anyhow::Result<Exported> {
+async fn export(
+    handle: &Handle,
+    which::Found { circle, title }: which::Found,
+) -> anyhow::Result<Exported> {
     let snapshots = handle.snapshots(circle).await?.into_iter().map(|snapshot| {
         let (title, created) = match snapshot.manifest {
             Some(manifest) => (manifest.title, manifest.created.to_string()),
             None => (String::new(), String::new()),
         };
-        SnapshotLine { record: snapshot.record, title, created, cosigned: snapshot.cosigned }
+        SnapshotLine {
+            record: snapshot.record,
+            title,
+            created,
+            cosigned: snapshot.cosigned,
+        }
     });
     Ok(Exported {
         circle,
@@ -80,19 +91,41 @@ fn json<T: Serialize + ?Sized>(value: &T) -> anyhow::Result<String> {
 
 fn markdown(exported: &Exported) -> Result<String, std::fmt::Error> {
     let mut text = String::new();
-    writeln!(text, "# {}\n", if exported.title.is_empty() { "Small Win" } else { &exported.title })?;
+    writeln!(
+        text,
+        "# {}\n",
+        if exported.title.is_empty() {
+            "Small Win"
+        } else {
+            &exported.title
+        }
+    )?;
     for member in &exported.members {
-        writeln!(text, "- {} ({})", member.name, member.role().map_or("contested", Role::name))?;
+        writeln!(
+            text,
+            "- {} ({})",
+            member.name,
+            member.role().map_or("contested", Role::name)
+        )?;
     }
     for document in &exported.documents {
-        writeln!(text, "\n{}\n\n{}", heading(document), document.text.trim_end())?;
+        writeln!(
+            text,
+            "\n{}\n\n{}",
+            heading(document),
+            document.text.trim_end()
+        )?;
     }
     if !exported.snapshots.is_empty() {
         writeln!(text, "\n# Snapshots\n")?;
     }
     for snapshot in &exported.snapshots {
         let id = which::short(&snapshot.record.to_string());
-        writeln!(text, "- {id} {} {} (agreed to by {})", snapshot.created, snapshot.title, snapshot.cosigned)?;
+        writeln!(
+            text,
+            "- {id} {} {} (agreed to by {})",
+            snapshot.created, snapshot.title, snapshot.cosigned
+        )?;
     }
     Ok(text)
 }

@@ -13,7 +13,9 @@ pub(super) async fn run(handle: &Handle, args: &JoinArgs) -> anyhow::Result<()> 
     let name = args.name.as_deref().map(text::name).transpose()?;
     let circle = handle.join(&link, Duration::from_secs(args.wait)).await?;
     if let Some(name) = name {
-        handle.set_card(circle, &name, args.organisation.clone(), None).await?;
+        handle
+            .set_card(circle, &name, args.organisation.clone(), None)
+            .await?;
     }
     output::line(circle.to_string())
 }

@@ -30,7 +30,12 @@ pub(super) async fn run(handle: &Handle, args: &ListArgs) -> anyhow::Result<()> 
     }
     for line in lines {
         let role = line.role.map_or("no member", Role::name);
-        output::line(format!("{}  {role:<12} {:>3} people  {}", which::short(&line.circle.to_string()), line.members, line.title))?;
+        output::line(format!(
+            "{}  {role:<12} {:>3} people  {}",
+            which::short(&line.circle.to_string()),
+            line.members,
+            line.title
+        ))?;
     }
     Ok(())
 }

@@ -38,11 +38,17 @@ pub(super) async fn run(handle: &Handle, args: &CircleArgs) -> anyhow::Result<()
 }
 
 /// Who takes part, in the order in which they came.
-pub(super) async fn members(handle: &Handle, circle: CircleId) -> Result<Vec<MemberLine>, HandleError> {
+pub(super) async fn members(
+    handle: &Handle,
+    circle: CircleId,
+) -> Result<Vec<MemberLine>, HandleError> {
     let log = handle.log(circle).await?;
     let cards = handle.cards(circle).await?;
     let line = |member: &smallwin_circle::Member| {
-        let card = cards.iter().map(Card::fields).find(|fields| fields.person == member.person);
+        let card = cards
+            .iter()
+            .map(Card::fields)
+            .find(|fields| fields.person == member.person);
         MemberLine {
             person: member.person,
             name: which::name_of(&cards, &member.person),

@@ -15,5 +15,9 @@ pub(super) async fn run(session: &Session) -> anyhow::Result<()> {
         bail!("no node is running in this data directory; start `smallwin` and run this again");
     }
     let answer: Answer = serde_json::from_str(&session.handle.ask("pairing-link").await?)?;
-    output::line(answer.link.context("the node made no pairing link; see its log")?)
+    output::line(
+        answer
+            .link
+            .context("the node made no pairing link; see its log")?,
+    )
 }

@@ -81,7 +81,10 @@ pub(super) fn heading(document: &DocumentText) -> String {
 }
 
 /// All documents that this device may read, by kind and person; own answers only when there are any.
-pub(super) async fn readable(handle: &Handle, circle: CircleId) -> anyhow::Result<Vec<DocumentText>> {
+pub(super) async fn readable(
+    handle: &Handle,
+    circle: CircleId,
+) -> anyhow::Result<Vec<DocumentText>> {
     let log = handle.log(circle).await?;
     let cards = handle.cards(circle).await?;
     let device = handle.device_key();
@@ -102,7 +105,11 @@ pub(super) async fn readable(handle: &Handle, circle: CircleId) -> anyhow::Resul
             kind: document.kind,
             id: document.id(&circle).to_string(),
             by: by.map(|person| which::name_of(&cards, &person)),
-            texts: view.texts.iter().map(|(name, text)| (name.clone(), smallwin_model::render_text(text))).collect(),
+            texts: view
+                .texts
+                .iter()
+                .map(|(name, text)| (name.clone(), smallwin_model::render_text(text)))
+                .collect(),
             text: smallwin_model::render(&content, document.kind, None)?,
             key: document.key,
         });
@@ -113,16 +120,28 @@ pub(super) async fn readable(handle: &Handle, circle: CircleId) -> anyhow::Resul
 async fn refused(handle: &Handle, circle: CircleId, json: bool) -> anyhow::Result<()> {
     let log = handle.log(circle).await?;
     let cards = handle.cards(circle).await?;
+    let device = handle.device_key();
+    let readable =
+        |document: &DocumentRef| may(log.state(), &device, Action::Read, document).is_ok();
     let mut lines = Vec::new();
-    for document in log.state().documents() {
+    for document in log.state().documents().into_iter().filter(readable) {
         for refused in handle.refused(circle, &document).await? {
-            let person = refused.author.and_then(|author| log.state().person_of(&author));
+            let person = refused
+                .author
+                .and_then(|author| log.state().person_of(&author));
             lines.push(RefusedLine {
                 document: document.id(&circle).to_string(),
                 kind: document.kind,
-                by: person.map_or_else(|| String::from("somebody unknown"), |person| which::name_of(&cards, &person)),
+                by: person.map_or_else(
+                    || String::from("somebody unknown"),
+                    |person| which::name_of(&cards, &person),
+                ),
                 reason: refused.reason,
-                change: refused.hash.iter().map(|byte| format!("{byte:02x}")).collect(),
+                change: refused
+                    .hash
+                    .iter()
+                    .map(|byte| format!("{byte:02x}"))
+                    .collect(),
             });
         }
     }
@@ -133,7 +152,13 @@ async fn refused(handle: &Handle, circle: CircleId, json: bool) -> anyhow::Resul
         return output::line("Nothing was refused.");
     }
     for line in lines {
-        output::line(format!("{:<8} {}  by {} ({})", line.kind.name(), which::short(&line.change), line.by, line.reason))?;
+        output::line(format!(
+            "{:<8} {}  by {} ({})",
+            line.kind.name(),
+            which::short(&line.change),
+            line.by,
+            line.reason
+        ))?;
     }
     Ok(())
 }

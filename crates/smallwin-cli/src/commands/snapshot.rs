@@ -19,7 +19,13 @@ pub(super) async fn run(handle: &Handle, args: &SnapshotArgs) -> anyhow::Result<
 }
 
 /// Writes the snapshot file, whole or not at all.
-pub(super) async fn write_file(handle: &Handle, circle: CircleId, snapshot: RecordId, file: &Path) -> anyhow::Result<()> {
+pub(super) async fn write_file(
+    handle: &Handle,
+    circle: CircleId,
+    snapshot: RecordId,
+    file: &Path,
+) -> anyhow::Result<()> {
     let bytes = handle.snapshot_file(circle, snapshot).await?;
-    output::file(file, &bytes).with_context(|| format!("the file {} cannot be written", file.display()))
+    output::file(file, &bytes)
+        .with_context(|| format!("the file {} cannot be written", file.display()))
 }

@@ -31,8 +31,15 @@ pub(super) async fn run(session: &Session, args: &ListArgs) -> anyhow::Result<()
     output::line(format!("Small Wins   {}", status.circles.len()))?;
     output::line(format!("connections  {}", status.connections))?;
     for peer in &status.peers {
-        let state = if peer.connected { "connected" } else { peer.trouble.as_deref().unwrap_or("connecting") };
-        output::line(format!("node         {}  {state}", peer.url.split('~').next().unwrap_or_default()))?;
+        let state = if peer.connected {
+            "connected"
+        } else {
+            peer.trouble.as_deref().unwrap_or("connecting")
+        };
+        output::line(format!(
+            "node         {}  {state}",
+            peer.url.split('~').next().unwrap_or_default()
+        ))?;
     }
     output::line(format!("node key     {}", status.node_key))?;
     output::line(format!("device key   {}", status.device_key))

@@ -73,15 +73,27 @@ pub(super) fn run(args: &VerifyArgs) -> anyhow::Result<()> {
             })
             .collect(),
     };
-    if args.json { output::json(&verified) } else { print(&verified) }
+    if args.json {
+        output::json(&verified)
+    } else {
+        print(&verified)
+    }
 }
 
 fn print(verified: &Verified) -> anyhow::Result<()> {
-    output::line(format!("This file is genuine: \"{}\", said to be of {}.", verified.title, verified.created))?;
+    output::line(format!(
+        "This file is genuine: \"{}\", said to be of {}.",
+        verified.title, verified.created
+    ))?;
     output::line("Signed by:")?;
     for signer in &verified.signers {
         let key = which::short(&signer.key.to_string());
-        output::line(format!("  {:<11} {key}  {:<8} said to be of {}", signer.role.name(), signer.purpose, signer.claimed))?;
+        output::line(format!(
+            "  {:<11} {key}  {:<8} said to be of {}",
+            signer.role.name(),
+            signer.purpose,
+            signer.claimed
+        ))?;
     }
     for document in &verified.documents {
         output::line("")?;

@@ -20,7 +20,11 @@ pub(super) async fn run(handle: &Handle, args: &WriteArgs) -> anyhow::Result<()>
     let document = document(handle, found.circle, args.document).await?;
     let names = smallwin_model::text_names(document.kind);
     if !names.contains(&args.name.as_str()) {
-        bail!("there is no text \"{}\" there; its texts are {}", args.name, names.join(", "));
+        bail!(
+            "there is no text \"{}\" there; its texts are {}",
+            args.name,
+            names.join(", ")
+        );
     }
     let change = |content: &mut automerge::AutoCommit| {
         if args.append {
@@ -33,7 +37,11 @@ pub(super) async fn run(handle: &Handle, args: &WriteArgs) -> anyhow::Result<()>
     Ok(())
 }
 
-async fn document(handle: &Handle, circle: CircleId, which: Writable) -> anyhow::Result<DocumentRef> {
+async fn document(
+    handle: &Handle,
+    circle: CircleId,
+    which: Writable,
+) -> anyhow::Result<DocumentRef> {
     Ok(match which {
         Writable::Case => DocumentRef::case(),
         Writable::Checkin => DocumentRef::check_in(REVISION),

@@ -27,22 +27,33 @@ pub(super) fn read(
 ) -> Result<Layer, ConfigError> {
     let mut layer = Layer::default();
     for (name, value) in environment {
-        let Some(key) = name.strip_prefix(ENVIRONMENT_PREFIX) else { continue };
+        let Some(key) = name.strip_prefix(ENVIRONMENT_PREFIX) else {
+            continue;
+        };
         if ENVIRONMENT_IGNORED.contains(&name.as_str()) || key.starts_with("TEST_") {
             continue;
         }
         let Some((_, apply)) = KNOWN.iter().find(|(known, _)| *known == key) else {
-            return Err(ConfigError::UnknownVariable { name, known: known_names() });
+            return Err(ConfigError::UnknownVariable {
+                name,
+                known: known_names(),
+            });
         };
-        apply(&mut layer, value.trim())
-            .map_err(|why| ConfigError::Value { place: name.clone(), why })?;
+        apply(&mut layer, value.trim()).map_err(|why| ConfigError::Value {
+            place: name.clone(),
+            why,
+        })?;
     }
     Ok(layer)
 }
 
 fn known_names() -> String {
-    let own = KNOWN.iter().map(|(key, _)| format!("{ENVIRONMENT_PREFIX}{key}"));
-    own.chain(["SMALLWIN_CONFIG", "SMALLWIN_DATA"].map(String::from)).collect::<Vec<_>>().join(", ")
+    let own = KNOWN
+        .iter()
+        .map(|(key, _)| format!("{ENVIRONMENT_PREFIX}{key}"));
+    own.chain(["SMALLWIN_CONFIG", "SMALLWIN_DATA"].map(String::from))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn truth(value: &str) -> Result<bool, String> {
@@ -54,16 +65,28 @@ fn truth(value: &str) -> Result<bool, String> {
 }
 
 fn list(value: &str) -> Vec<String> {
-    value.split(',').map(str::trim).filter(|item| !item.is_empty()).map(String::from).collect()
+    value
+        .split(',')
+        .map(str::trim)
+        .filter(|item| !item.is_empty())
+        .map(String::from)
+        .collect()
 }
 
 const KNOWN: &[(&str, Apply)] = &[
     ("LISTEN", |layer, value| {
-        layer.listen = Some(value.parse().map_err(|_| String::from("expected address:port"))?);
+        layer.listen = Some(
+            value
+                .parse()
+                .map_err(|_| String::from("expected address:port"))?,
+        );
         Ok(())
     }),
     ("PEERS", |layer, value| {
-        let urls = list(value).iter().map(|url| url.parse()).collect::<Result<Vec<PeerUrl>, PeerUrlError>>();
+        let urls = list(value)
+            .iter()
+            .map(|url| url.parse())
+            .collect::<Result<Vec<PeerUrl>, PeerUrlError>>();
         layer.peers = Some(urls.map_err(|error| error.to_string())?);
         Ok(())
     }),

@@ -32,7 +32,9 @@ pub enum ConfigError {
         why: String,
     },
     /// A variable that starts like ours and is none of ours.
-    #[error("the environment variable {name} is not known; remove it or correct its name (known: {known})")]
+    #[error(
+        "the environment variable {name} is not known; remove it or correct its name (known: {known})"
+    )]
     UnknownVariable {
         /// Its name.
         name: String,

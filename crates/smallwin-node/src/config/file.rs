@@ -20,12 +20,20 @@ pub(super) fn read(data: &Path, named: Option<PathBuf>) -> Result<Layer, ConfigE
     let opened = std::fs::File::open(&file)
         .and_then(|opened| opened.take(CONFIG_BYTES_MAX + 1).read_to_string(&mut text));
     match opened {
-        Ok(_) if text.len() as u64 > CONFIG_BYTES_MAX => {
-            Err(ConfigError::TooLarge { file, max: CONFIG_BYTES_MAX })
-        }
+        Ok(_) if text.len() as u64 > CONFIG_BYTES_MAX => Err(ConfigError::TooLarge {
+            file,
+            max: CONFIG_BYTES_MAX,
+        }),
         Ok(_) => toml::from_str(&text).map_err(|error: toml::de::Error| {
-            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or("");
-            ConfigError::Parse { file, line: before.lines().count().max(1), why: error.message().to_owned() }
+            let before = error
+                .span()
+                .and_then(|span| text.get(..span.start))
+                .unwrap_or("");
+            ConfigError::Parse {
+                file,
+                line: before.lines().count().max(1),
+                why: error.message().to_owned(),
+            }
         }),
         Err(error) if error.kind() == ErrorKind::NotFound && !must_exist => Ok(Layer::default()),
         Err(source) => Err(ConfigError::Read { file, source }),

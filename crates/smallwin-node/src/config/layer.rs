@@ -81,15 +81,19 @@ impl Layer {
         let own_key = self.tls_self.unwrap_or(false);
         let proxy = self.behind_tls_proxy.unwrap_or(false);
         let refuse = |why: &str| {
-            Err(ConfigError::Value { place: String::from("the TLS configuration"), why: why.into() })
+            Err(ConfigError::Value {
+                place: String::from("the TLS configuration"),
+                why: why.into(),
+            })
         };
         match (&self.tls_cert, &self.tls_key, own_key, proxy) {
             (None, None, false, false) => Ok(Tls::Off),
             (None, None, false, true) => Ok(Tls::Proxy),
             (None, None, true, false) => Ok(Tls::OwnKey),
-            (Some(cert), Some(key), false, false) => {
-                Ok(Tls::Files { cert: cert.clone(), key: key.clone() })
-            }
+            (Some(cert), Some(key), false, false) => Ok(Tls::Files {
+                cert: cert.clone(),
+                key: key.clone(),
+            }),
             (Some(_), None, ..) => refuse("there is a certificate but no key; give --tls-key too"),
             (None, Some(_), ..) => refuse("there is a key but no certificate; give --tls-cert too"),
             _ => refuse(

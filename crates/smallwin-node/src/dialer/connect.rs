@@ -29,7 +29,9 @@ pub(super) enum ConnectError {
     Timeout,
     #[error("the machine cannot be reached: {0}")]
     Tcp(#[source] std::io::Error),
-    #[error("no secure connection: {0}; a node with its own certificate needs ~ and its key after the address")]
+    #[error(
+        "no secure connection: {0}; a node with its own certificate needs ~ and its key after the address"
+    )]
     Handshake(#[source] std::io::Error),
     #[error("{0} is no name that a certificate can carry")]
     Name(String),
@@ -41,11 +43,15 @@ pub(super) enum ConnectError {
 
 /// Dials a node.
 pub(super) async fn connect(url: &PeerUrl, pin: Option<Pin>) -> Result<Halves, ConnectError> {
-    timeout(DIAL_TIMEOUT, dial(url, pin)).await.map_err(|_| ConnectError::Timeout)?
+    timeout(DIAL_TIMEOUT, dial(url, pin))
+        .await
+        .map_err(|_| ConnectError::Timeout)?
 }
 
 async fn dial(url: &PeerUrl, pin: Option<Pin>) -> Result<Halves, ConnectError> {
-    let stream = TcpStream::connect((url.host(), url.port())).await.map_err(ConnectError::Tcp)?;
+    let stream = TcpStream::connect((url.host(), url.port()))
+        .await
+        .map_err(ConnectError::Tcp)?;
     // Keystrokes are small and should not wait for each other.
     let _best_effort = stream.set_nodelay(true);
     if !url.tls() {
@@ -53,7 +59,10 @@ async fn dial(url: &PeerUrl, pin: Option<Pin>) -> Result<Halves, ConnectError> {
     }
     let name = ServerName::try_from(url.host().to_owned())
         .map_err(|_| ConnectError::Name(url.host().to_owned()))?;
-    let stream = connector(pin)?.connect(name, stream).await.map_err(ConnectError::Handshake)?;
+    let stream = connector(pin)?
+        .connect(name, stream)
+        .await
+        .map_err(ConnectError::Handshake)?;
     upgrade(url, stream).await
 }
 

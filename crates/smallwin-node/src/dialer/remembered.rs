@@ -34,7 +34,10 @@ impl Remembered {
             url: self.url.to_string(),
             invites: invites
                 .map(|(circle, secret)| {
-                    (URL_SAFE_NO_PAD.encode(circle.as_bytes()), URL_SAFE_NO_PAD.encode(secret))
+                    (
+                        URL_SAFE_NO_PAD.encode(circle.as_bytes()),
+                        URL_SAFE_NO_PAD.encode(secret),
+                    )
                 })
                 .collect(),
         };
@@ -53,7 +56,10 @@ impl Remembered {
             let secret: [u8; 16] = URL_SAFE_NO_PAD.decode(secret).ok()?.try_into().ok()?;
             Some((CircleId::from_bytes(circle), secret))
         });
-        Some(Self { url: row.url.parse().ok()?, invites: invites.collect() })
+        Some(Self {
+            url: row.url.parse().ok()?,
+            invites: invites.collect(),
+        })
     }
 }
 

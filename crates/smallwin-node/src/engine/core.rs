@@ -14,6 +14,7 @@ use super::{CallError, Disk, Wake, WakeReceiver};
 use crate::clock::now;
 use crate::dialer::{Dialer, Purpose};
 use crate::facts::Facts;
+use crate::limits::PEERS_MAX;
 use crate::peer_url::PeerUrl;
 use crate::socket::Sender;
 use crate::status::Status;
@@ -44,11 +45,20 @@ pub(crate) struct Core {
     next_request: u64,
     /// Who asked for the dial with an invite of a circle.
     dial_askers: BTreeMap<CircleId, ConnId>,
+    /// Invites to present once their connections have proven themselves.
+    presents: BTreeMap<ConnId, Vec<(CircleId, [u8; 16])>>,
 }
 
 impl Core {
     pub(crate) fn new(parts: Parts) -> Self {
-        Self { parts, sockets: BTreeMap::new(), callers: BTreeMap::new(), next_request: 0, dial_askers: BTreeMap::new() }
+        Self {
+            parts,
+            sockets: BTreeMap::new(),
+            callers: BTreeMap::new(),
+            next_request: 0,
+            dial_askers: BTreeMap::new(),
+            presents: BTreeMap::new(),
+        }
     }
 
     /// Runs until it is told to stop or nobody can wake it any more.
@@ -71,13 +81,17 @@ impl Core {
             Wake::Frame { conn, bytes, room } => {
                 // Frames may be under way when the engine has closed a connection already.
                 if self.sockets.contains_key(&conn) {
-                    self.handle(Event::Frame { conn, bytes: bytes.into() });
+                    self.handle(Event::Frame {
+                        conn,
+                        bytes: bytes.into(),
+                    });
                 }
                 drop(room);
             }
             Wake::Closed { conn } => {
                 debug!(conn = conn.0, "a socket is gone");
                 self.sockets.remove(&conn);
+                self.presents.remove(&conn);
                 self.dial_askers.retain(|_, asked_by| *asked_by != conn);
                 self.handle(Event::Closed { conn });
             }
@@ -90,6 +104,11 @@ impl Core {
             Wake::Local { local, answer } => self.local(local, answer),
             Wake::Look(look) => look(&self.parts.engine),
             Wake::Remember { key, value } => self.parts.disk.put(Table::Peer, key, value),
+            Wake::Present {
+                conn,
+                circle,
+                secret,
+            } => self.present(conn, circle, secret),
             Wake::Forget { key } => self.parts.disk.delete(Table::Peer, key),
             Wake::PairingLink { answer } => {
                 let link = self.pairing_link();
@@ -148,7 +167,12 @@ impl Core {
                 }
                 Effect::Keep { ticket, writes } => self.parts.disk.keep(ticket, writes),
                 Effect::Load { document } => self.parts.disk.load(document),
-                Effect::Dial { url, circle, secret, asked_by } => self.dial(&url, circle, secret, asked_by),
+                Effect::Dial {
+                    url,
+                    circle,
+                    secret,
+                    asked_by,
+                } => self.dial(&url, circle, secret, asked_by),
                 Effect::Answer { conn, what } => self.answer(conn, what),
                 Effect::Notice(notice) => self.notice(notice),
             }
@@ -160,16 +184,30 @@ impl Core {
         if invite.is_some() {
             self.dial_askers.insert(circle, asked_by);
         }
-        let purpose = Purpose { invite, remember: true, asked_by: Some(asked_by) };
+        let purpose = Purpose {
+            invite,
+            remember: true,
+            asked_by: Some(asked_by),
+        };
         let dialled = match url.parse::<PeerUrl>() {
             Ok(url) if self.parts.facts.is_own(&url) => Ok(()),
             Ok(url) => self.parts.dialer.dial(url, purpose).map_err(|_| "busy"),
             Err(_) => Err("dial-failed"),
         };
         if let Err(code) = dialled {
-            warn!(conn = asked_by.0, code, "a peer asked for a dial that cannot be made");
+            warn!(
+                conn = asked_by.0,
+                code, "a peer asked for a dial that cannot be made"
+            );
             let about = Some(url.to_owned());
-            self.local(Local::Notify { conn: asked_by, code: code.into(), about }, None);
+            self.local(
+                Local::Notify {
+                    conn: asked_by,
+                    code: code.into(),
+                    about,
+                },
+                None,
+            );
         }
     }
 
@@ -216,7 +254,10 @@ impl Core {
                 log(&notice);
                 match &notice {
                     Notice::ReadOnly { .. } => self.parts.writable.store(false, Ordering::Release),
-                    Notice::JoinAccepted(circle) | Notice::CircleChanged(circle) => self.joined(circle),
+                    Notice::JoinAccepted(circle) | Notice::CircleChanged(circle) => {
+                        self.joined(circle)
+                    }
+                    Notice::PeerReady(conn) => self.present_waiting(*conn),
                     Notice::JoinRefused { circle, code } => self.join_refused(*circle, code),
                     _ => {}
                 }
@@ -229,9 +270,52 @@ impl Core {
 impl Core {
     /// Our own device may have become a member: then the invite did its work.
     fn joined(&self, circle: &CircleId) {
-        let state = self.parts.engine.log(circle).map(smallwin_circle::Log::state);
+        let state = self
+            .parts
+            .engine
+            .log(circle)
+            .map(smallwin_circle::Log::state);
         if state.is_some_and(|state| state.role_of_device(&self.parts.facts.device_key).is_some()) {
             self.parts.dialer.joined(circle);
+        }
+    }
+
+    /// Presents an invite, now or when the connection has proven itself.
+    fn present(&mut self, conn: ConnId, circle: CircleId, secret: [u8; 16]) {
+        let is_ready = self
+            .parts
+            .engine
+            .connections()
+            .iter()
+            .any(|view| view.conn == conn && view.ready);
+        if is_ready {
+            self.local(
+                Local::Present {
+                    conn,
+                    circle,
+                    secret,
+                },
+                None,
+            );
+        } else if self.presents.len() < PEERS_MAX {
+            // Its opening may still be in the queue behind this wish.
+            self.presents
+                .entry(conn)
+                .or_default()
+                .push((circle, secret));
+        }
+    }
+
+    fn present_waiting(&mut self, conn: ConnId) {
+        for (circle, secret) in self.presents.remove(&conn).unwrap_or_default() {
+            self.local(
+                Local::Present {
+                    conn,
+                    circle,
+                    secret,
+                },
+                None,
+            );
         }
     }
 
@@ -244,7 +328,14 @@ impl Core {
         }
         if let Some(conn) = self.dial_askers.remove(&circle) {
             let about = Some(circle.to_string());
-            self.local(Local::Notify { conn, code: code.to_owned(), about }, None);
+            self.local(
+                Local::Notify {
+                    conn,
+                    code: code.to_owned(),
+                    about,
+                },
+                None,
+            );
         }
     }
 }
@@ -252,10 +343,21 @@ impl Core {
 /// Logs what an operator may want to know: ids and codes, nothing else.
 fn log(notice: &Notice) {
     match notice {
-        Notice::Refused { document, hashes, reason } => {
-            warn!(?document, changes = hashes.len(), reason, "changes were kept aside");
+        Notice::Refused {
+            document,
+            hashes,
+            reason,
+        } => {
+            warn!(
+                ?document,
+                changes = hashes.len(),
+                reason,
+                "changes were kept aside"
+            );
         }
-        Notice::OpenFailed { document, why } => error!(?document, why, "a document could not be read"),
+        Notice::OpenFailed { document, why } => {
+            error!(?document, why, "a document could not be read")
+        }
         Notice::Paired(key) => info!(%key, "a device was paired"),
         Notice::PeerReady(conn) => info!(conn = conn.0, "a peer proved its key"),
         Notice::JoinCountersigned { circle, .. } => info!(%circle, "a join was accepted"),

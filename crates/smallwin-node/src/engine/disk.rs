@@ -3,7 +3,10 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use smallwin_storage::{Batch, Chunk, ChunkHash, ChunkKind, Committer, DocKey as StoredKey, Op, Store, StoreError, SubmitError};
+use smallwin_storage::{
+    Batch, Chunk, ChunkHash, ChunkKind, Committer, DocKey as StoredKey, Op, Store, StoreError,
+    SubmitError,
+};
 use smallwin_sync::{DocKey, StoredDocument, StoredRefusal, Table, Ticket, Write};
 
 use super::{Wake, WakeSender};
@@ -34,7 +37,9 @@ impl Disk {
         };
         let refused = answer.clone();
         let batch = Batch(writes.into_iter().map(op).collect());
-        let done = move |kept: Result<_, StoreError>| answer(kept.map(drop).map_err(|error| error.to_string()));
+        let done = move |kept: Result<_, StoreError>| {
+            answer(kept.map(drop).map_err(|error| error.to_string()))
+        };
         if let Err(why) = self.submit(batch, Box::new(done)) {
             refused(Err(why));
         }
@@ -42,12 +47,19 @@ impl Disk {
 
     /// Keeps a row of the node's own that nobody waits for.
     pub(crate) fn put(&self, table: Table, key: Vec<u8>, value: Vec<u8>) {
-        self.unheard(Op::Put { table: table.number(), key, value });
+        self.unheard(Op::Put {
+            table: table.number(),
+            key,
+            value,
+        });
     }
 
     /// Removes a row of the node's own.
     pub(crate) fn delete(&self, table: Table, key: Vec<u8>) {
-        self.unheard(Op::Delete { table: table.number(), key });
+        self.unheard(Op::Delete {
+            table: table.number(),
+            key,
+        });
     }
 
     fn unheard(&self, op: Op) {
@@ -101,12 +113,28 @@ impl Disk {
 
 fn op(write: Write) -> Op {
     match write {
-        Write::Chunk { document, hash, bytes } => Op::PutChunk {
+        Write::Chunk {
+            document,
+            hash,
+            bytes,
+        } => Op::PutChunk {
             doc: StoredKey::from_bytes(document.to_bytes()),
-            chunk: Chunk { hash: ChunkHash::from_bytes(hash), kind: ChunkKind::Change, epoch: 0, bytes },
+            chunk: Chunk {
+                hash: ChunkHash::from_bytes(hash),
+                kind: ChunkKind::Change,
+                epoch: 0,
+                bytes,
+            },
         },
-        Write::Row { table, key, value } => Op::Put { table: table.number(), key, value },
-        Write::Delete { table, key } => Op::Delete { table: table.number(), key },
+        Write::Row { table, key, value } => Op::Put {
+            table: table.number(),
+            key,
+            value,
+        },
+        Write::Delete { table, key } => Op::Delete {
+            table: table.number(),
+            key,
+        },
     }
 }
 

@@ -25,14 +25,17 @@ impl Handle {
             return Ok(());
         }
         let json = self.ask("circles").await?;
-        let circles: Vec<CircleId> = serde_json::from_str(&json).map_err(|_| HandleError::NodeSilent)?;
+        let circles: Vec<CircleId> =
+            serde_json::from_str(&json).map_err(|_| HandleError::NodeSilent)?;
         for circle in circles.iter().copied() {
             self.local(Local::Follow { circle }).await?;
         }
         for circle in circles {
-            self.wait_for("fetching the Small Wins of the running node", ANSWER_WITHIN, move |engine| {
-                engine.log(&circle).map(|_| ())
-            })
+            self.wait_for(
+                "fetching the Small Wins of the running node",
+                ANSWER_WITHIN,
+                move |engine| engine.log(&circle).map(|_| ()),
+            )
             .await?;
         }
         self.settled(ANSWER_WITHIN).await
@@ -43,7 +46,10 @@ impl Handle {
     /// # Errors
     /// When that does not happen in time.
     pub async fn settled(&self, within: Duration) -> Result<(), HandleError> {
-        self.wait_for("handing everything over", within, |engine| engine.settled().then_some(())).await
+        self.wait_for("handing everything over", within, |engine| {
+            engine.settled().then_some(())
+        })
+        .await
     }
 
     /// Asks the node beside: `status`, `addresses`, `pairing-link`, `circles`. The answer is JSON.
@@ -53,11 +59,17 @@ impl Handle {
     pub async fn ask(&self, what: &str) -> Result<String, HandleError> {
         let conn = self.node_beside().await?;
         let mut changes = self.changes();
-        self.local(Local::Ask { conn, what: what.to_owned() }).await?;
+        self.local(Local::Ask {
+            conn,
+            what: what.to_owned(),
+        })
+        .await?;
         let deadline = Instant::now() + ANSWER_WITHIN;
         loop {
             match timeout_at(deadline, changes.recv()).await {
-                Ok(Ok(Notice::Told { what: told, json, .. })) if told == what => return Ok(json),
+                Ok(Ok(Notice::Told {
+                    what: told, json, ..
+                })) if told == what => return Ok(json),
                 Ok(Ok(_) | Err(RecvError::Lagged(_))) => {}
                 Ok(Err(RecvError::Closed)) | Err(_) => return Err(HandleError::NodeSilent),
             }
@@ -84,21 +96,44 @@ impl Handle {
 
     /// Has the node beside dial the nodes of an invite link, and presents the invite to it too: it
     /// gives out the log of a circle only to those who may have it.
-    pub(super) async fn approach_beside(&self, link: &InviteLink, urls: &[PeerUrl]) -> Result<(), HandleError> {
+    pub(super) async fn approach_beside(
+        &self,
+        link: &InviteLink,
+        urls: &[PeerUrl],
+    ) -> Result<(), HandleError> {
         let conn = self.node_beside().await?;
         let (circle, secret) = (link.circle, link.secret);
         for url in urls {
             let url = url.to_string();
-            self.local(Local::AskDial { conn, url, circle, secret: Some(secret) }).await?;
+            self.local(Local::AskDial {
+                conn,
+                url,
+                circle,
+                secret: Some(secret),
+            })
+            .await?;
         }
-        self.local(Local::Present { conn, circle, secret }).await
+        self.local(Local::Present {
+            conn,
+            circle,
+            secret,
+        })
+        .await
     }
 
     /// The connection with the node beside, once it has proven its key.
     async fn node_beside(&self) -> Result<ConnId, HandleError> {
-        let ready = self.wait_for("connecting with the running node", ANSWER_WITHIN, |engine| {
-            engine.connections().iter().find(|connection| connection.ready).map(|connection| connection.conn)
-        });
+        let ready = self.wait_for(
+            "connecting with the running node",
+            ANSWER_WITHIN,
+            |engine| {
+                engine
+                    .connections()
+                    .iter()
+                    .find(|connection| connection.ready)
+                    .map(|connection| connection.conn)
+            },
+        );
         ready.await.map_err(|_| HandleError::NodeSilent)
     }
 }

@@ -11,7 +11,8 @@ impl Handle {
     /// # Errors
     /// When the node has stopped.
     pub async fn cards(&self, circle: CircleId) -> Result<Vec<Card>, HandleError> {
-        self.look(move |engine| engine.cards(&circle).into_iter().cloned().collect()).await
+        self.look(move |engine| engine.cards(&circle).into_iter().cloned().collect())
+            .await
     }
 
     /// Puts one's own card in place of the one before.
@@ -27,7 +28,10 @@ impl Handle {
     ) -> Result<(), HandleError> {
         let person = self.me(circle).await?;
         let cards = self.cards(circle).await?;
-        let before = cards.iter().map(Card::fields).find(|fields| fields.person == person);
+        let before = cards
+            .iter()
+            .map(Card::fields)
+            .find(|fields| fields.person == person);
         let fields = CardFields {
             author: self.device_key(),
             circle,
@@ -37,7 +41,11 @@ impl Handle {
             person,
             rev: before.map_or(0, |before| before.rev + 1),
         };
-        let card = Card::sign(&fields, &self.0.device).map_err(|error| HandleError::Sign(error.to_string()))?;
-        self.local(Local::Card { card: card.bytes().to_vec() }).await
+        let card = Card::sign(&fields, &self.0.device)
+            .map_err(|error| HandleError::Sign(error.to_string()))?;
+        self.local(Local::Card {
+            card: card.bytes().to_vec(),
+        })
+        .await
     }
 }

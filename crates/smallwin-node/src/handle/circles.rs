@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use smallwin_circle::{
-    Body, CircleId, DeviceKey, Hint, InviteLink, Log, Nonce, Payload, PersonId, Record, RecordId, Role, Timestamp,
+    Body, CircleId, DeviceKey, Hint, InviteLink, Log, Nonce, Payload, PersonId, Record, RecordId,
+    Role, Timestamp, Verdict,
 };
 use smallwin_sync::Local;
 
@@ -32,7 +33,9 @@ impl Handle {
     /// # Errors
     /// When the circle is not known here.
     pub async fn log(&self, circle: CircleId) -> Result<Log, HandleError> {
-        let log = self.look(move |engine| engine.log(&circle).cloned()).await?;
+        let log = self
+            .look(move |engine| engine.log(&circle).cloned())
+            .await?;
         log.ok_or(HandleError::UnknownCircle)
     }
 
@@ -42,7 +45,11 @@ impl Handle {
     /// When the circle is not known here, or the device is no member's.
     pub async fn me(&self, circle: CircleId) -> Result<PersonId, HandleError> {
         let device = self.device_key();
-        self.log(circle).await?.state().person_of(&device).ok_or(HandleError::NotMember)
+        self.log(circle)
+            .await?
+            .state()
+            .person_of(&device)
+            .ok_or(HandleError::NotMember)
     }
 
     /// Begins a circle; this device becomes its facilitator.
@@ -52,7 +59,10 @@ impl Handle {
     pub async fn create_circle(&self) -> Result<CircleId, HandleError> {
         let payload = Payload {
             author: self.device_key(),
-            body: Body::Genesis { nonce: Nonce::from_bytes(chance::bytes()), sealing: self.0.sealing },
+            body: Body::Genesis {
+                nonce: Nonce::from_bytes(chance::bytes()),
+                sealing: self.0.sealing,
+            },
             circle: None,
             claimed: timestamp(),
             deps: Vec::new(),
@@ -61,7 +71,10 @@ impl Handle {
         };
         let genesis = self.sign(&payload)?;
         let circle = CircleId::of(genesis.id());
-        self.local(Local::HostCircle { records: vec![genesis.bytes().to_vec()] }).await?;
+        self.local(Local::HostCircle {
+            records: vec![genesis.bytes().to_vec()],
+        })
+        .await?;
         self.host_beside(circle).await?;
         Ok(circle)
     }
@@ -73,27 +86,67 @@ impl Handle {
     pub async fn append(&self, circle: CircleId, body: Body) -> Result<RecordId, HandleError> {
         let _one_at_a_time = self.0.writing.lock().await;
         let record = self.make(circle, body).await?;
-        self.local(Local::Append { circle, record: record.bytes().to_vec() }).await?;
+        self.append_record(circle, &record).await?;
         Ok(record.id())
+    }
+
+    /// Adds a record that counts. One that would count for nothing is refused before anybody else
+    /// sees it: a log never forgets.
+    pub(super) async fn append_record(
+        &self,
+        circle: CircleId,
+        record: &Record,
+    ) -> Result<(), HandleError> {
+        let mut log = self.log(circle).await?;
+        log.insert(record.clone())
+            .map_err(|error| HandleError::Sign(error.to_string()))?;
+        if let Verdict::Void(why) = log.verdict(&record.id()) {
+            return Err(HandleError::Void { why });
+        }
+        self.local(Local::Append {
+            circle,
+            record: record.bytes().to_vec(),
+        })
+        .await
     }
 
     /// Invites one person; the link is secret.
     ///
     /// # Errors
     /// As [`Handle::append`].
-    pub async fn invite(&self, circle: CircleId, role: Role, valid: Duration) -> Result<InviteLink, HandleError> {
+    pub async fn invite(
+        &self,
+        circle: CircleId,
+        role: Role,
+        valid: Duration,
+    ) -> Result<InviteLink, HandleError> {
         let addresses = self.addresses_to_share().await?;
         let secret = chance::bytes();
-        let origin = addresses.origins.get(1).or_else(|| addresses.origins.first());
+        let origin = addresses
+            .origins
+            .get(1)
+            .or_else(|| addresses.origins.first());
         let link = InviteLink {
             origin: origin.cloned().unwrap_or_else(|| self.0.facts.origin()),
             circle,
             secret,
-            hints: addresses.hints.iter().filter_map(|hint| hint.parse::<Hint>().ok()).collect(),
+            hints: addresses
+                .hints
+                .iter()
+                .filter_map(|hint| hint.parse::<Hint>().ok())
+                .collect(),
         };
         let expires = Timestamp::from_unix_s(now().0 / 1000 + valid.as_secs());
         let invite = link.invite_key().public();
-        self.append(circle, Body::Invite { invite, role, expires }).await?;
+        self.append(
+            circle,
+            Body::Invite {
+                invite,
+                role,
+                expires,
+            },
+        )
+        .await?;
         Ok(link)
     }
 
@@ -108,7 +161,15 @@ impl Handle {
         consent: smallwin_circle::Signature,
         sealing: smallwin_circle::SealingPublic,
     ) -> Result<RecordId, HandleError> {
-        self.append(circle, Body::Link { device, consent, sealing }).await
+        self.append(
+            circle,
+            Body::Link {
+                device,
+                consent,
+                sealing,
+            },
+        )
+        .await
     }
 
     /// A record of this device that builds on the log as it stands.
@@ -125,10 +186,23 @@ impl Handle {
     }
 
     /// A record of this device at a place that was asked for before.
-    pub(super) fn make_at(&self, circle: CircleId, place: Place, body: Body) -> Result<Record, HandleError> {
+    pub(super) fn make_at(
+        &self,
+        circle: CircleId,
+        place: Place,
+        body: Body,
+    ) -> Result<Record, HandleError> {
         let Place { seq, prev, deps } = place;
         let author = self.device_key();
-        self.sign(&Payload { author, body, circle: Some(circle), claimed: timestamp(), deps, prev, seq })
+        self.sign(&Payload {
+            author,
+            body,
+            circle: Some(circle),
+            claimed: timestamp(),
+            deps,
+            prev,
+            seq,
+        })
     }
 
     fn sign(&self, payload: &Payload) -> Result<Record, HandleError> {

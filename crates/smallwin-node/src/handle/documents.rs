@@ -16,17 +16,28 @@ impl Handle {
     ///
     /// # Errors
     /// When the document is not known here or cannot be read.
-    pub async fn document(&self, circle: CircleId, document: &DocumentRef) -> Result<Automerge, HandleError> {
+    pub async fn document(
+        &self,
+        circle: CircleId,
+        document: &DocumentRef,
+    ) -> Result<Automerge, HandleError> {
         let key = DocKey::circles(&document.id(&circle));
         self.local(Local::Open { document: key }).await?;
-        self.wait_for("reading the document", OPEN_WITHIN, move |engine| engine.document(&key).cloned()).await
+        self.wait_for("reading the document", OPEN_WITHIN, move |engine| {
+            engine.document(&key).cloned()
+        })
+        .await
     }
 
     /// The changes of a document that were kept aside.
     ///
     /// # Errors
     /// As [`Handle::document`].
-    pub async fn refused(&self, circle: CircleId, document: &DocumentRef) -> Result<Vec<RefusedView>, HandleError> {
+    pub async fn refused(
+        &self,
+        circle: CircleId,
+        document: &DocumentRef,
+    ) -> Result<Vec<RefusedView>, HandleError> {
         let key = DocKey::circles(&document.id(&circle));
         self.local(Local::Open { document: key }).await?;
         self.look(move |engine| engine.refused(&key)).await
@@ -52,14 +63,25 @@ impl Handle {
         let result = change(&mut edited);
         edited.commit();
         let changes = edited.get_changes(&heads);
-        let Some(last) = changes.last() else { return Ok(result) };
+        let Some(last) = changes.last() else {
+            return Ok(result);
+        };
         let id = document.id(&circle);
-        let frontier =
-            Frontier::sign(&circle, &id, self.0.actor, last.seq(), last.hash().0, &self.0.device)
-                .map_err(|error| HandleError::Sign(error.to_string()))?;
+        let frontier = Frontier::sign(
+            &circle,
+            &id,
+            self.0.actor,
+            last.seq(),
+            last.hash().0,
+            &self.0.device,
+        )
+        .map_err(|error| HandleError::Sign(error.to_string()))?;
         let local = Local::Write {
             document: DocKey::circles(&id),
-            changes: changes.iter().map(|change| change.raw_bytes().to_vec()).collect(),
+            changes: changes
+                .iter()
+                .map(|change| change.raw_bytes().to_vec())
+                .collect(),
             frontiers: vec![frontier.encode().to_vec()],
         };
         self.local(local).await?;

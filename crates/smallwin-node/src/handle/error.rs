@@ -21,6 +21,12 @@ pub enum HandleError {
         /// What was waited for.
         what: &'static str,
     },
+    /// The record would count for nothing.
+    #[error("this is not possible in this Small Win: {why}; nothing was changed")]
+    Void {
+        /// Why.
+        why: &'static str,
+    },
     /// The circle is not known here.
     #[error("this Small Win is not known here")]
     UnknownCircle,
@@ -31,7 +37,9 @@ pub enum HandleError {
     #[error("the invite link names no node that can be dialled; ask for a new link")]
     NoAddress,
     /// No node of the link could be reached.
-    #[error("no node of the invite link can be reached: {why}; check that the other computer is on and try again")]
+    #[error(
+        "no node of the invite link can be reached: {why}; check that the other computer is on and try again"
+    )]
     Unreachable {
         /// What the dial said.
         why: String,
@@ -62,8 +70,12 @@ pub enum HandleError {
 impl From<CallError> for HandleError {
     fn from(error: CallError) -> Self {
         match error {
-            CallError::Local(LocalError::NotAllowed(code)) => Self::NotAllowed { code: code.to_owned() },
-            CallError::Refused(WriteRefused::Refused { reason, .. }) => Self::NotAllowed { code: reason },
+            CallError::Local(LocalError::NotAllowed(code)) => Self::NotAllowed {
+                code: code.to_owned(),
+            },
+            CallError::Refused(WriteRefused::Refused { reason, .. }) => {
+                Self::NotAllowed { code: reason }
+            }
             error => Self::Call(error),
         }
     }
@@ -76,7 +88,9 @@ fn not_allowed(code: &str) -> String {
             "your role in this Small Win does not allow this; nothing was changed; ask a facilitator for another role",
         ),
         "not-reader" => String::from("this text is another person's and was not shared"),
-        "shared" => String::from("these answers were shared already and are closed; write in the shared ones"),
+        "shared" => String::from(
+            "these answers were shared already and are closed; write in the shared ones",
+        ),
         "unknown-document" => String::from("this Small Win has no such document"),
         _ => format!("this was refused ({code}); nothing was changed"),
     }
@@ -85,10 +99,22 @@ fn not_allowed(code: &str) -> String {
 /// What a person is told when their invite is not accepted.
 fn join_refused(code: &str) -> String {
     let (what, advice) = match code {
-        "invite-used" => ("this invite was used already", "ask the facilitator for a new one"),
-        "invite-expired" => ("this invite has expired", "ask the facilitator for a new one"),
-        "invite-unknown" => ("this invite is not known in the Small Win", "check the link, or ask for a new one"),
-        "already-member" => ("you take part in this Small Win already", "nothing needs to be done"),
+        "invite-used" => (
+            "this invite was used already",
+            "ask the facilitator for a new one",
+        ),
+        "invite-expired" => (
+            "this invite has expired",
+            "ask the facilitator for a new one",
+        ),
+        "invite-unknown" => (
+            "this invite is not known in the Small Win",
+            "check the link, or ask for a new one",
+        ),
+        "already-member" => (
+            "you take part in this Small Win already",
+            "nothing needs to be done",
+        ),
         _ => return format!("the invite was refused ({code}); ask the facilitator for a new one"),
     };
     format!("{what}; {advice}")

@@ -24,7 +24,13 @@ impl Handle {
     /// stays, and a join that was asked for is asked again.
     pub async fn join(&self, link: &InviteLink, within: Duration) -> Result<CircleId, HandleError> {
         let circle = link.circle;
-        let mut attempt = Attempt { link, deadline: Instant::now() + within, changes: self.changes(), is_asked: false, patience: Instant::now() + PATIENCE };
+        let mut attempt = Attempt {
+            link,
+            deadline: Instant::now() + within,
+            changes: self.changes(),
+            is_asked: false,
+            patience: Instant::now() + PATIENCE,
+        };
         self.local(Local::Follow { circle }).await?;
         self.approach(link).await?;
         while self.me(circle).await.is_err() {
@@ -42,20 +48,42 @@ impl Handle {
         let circle = link.circle;
         let invite = link.invite_key();
         let log = self.log(circle).await?;
-        let refused = |code: &str| HandleError::JoinRefused { code: code.to_owned() };
-        let known = log.state().invite_by_key(&invite.public()).ok_or_else(|| refused("invite-unknown"))?;
+        let refused = |code: &str| HandleError::JoinRefused {
+            code: code.to_owned(),
+        };
+        let known = log
+            .state()
+            .invite_by_key(&invite.public())
+            .ok_or_else(|| refused("invite-unknown"))?;
         if !known.used_by.is_empty() {
             return Err(refused("invite-used"));
         }
         let sealing = self.0.sealing;
         let proof = invite.sign(&join_message(&circle, &self.device_key(), &sealing));
-        let record = self.make(circle, Body::Join { invite: known.record, proof, sealing }).await?;
-        self.local(Local::RequestJoin { circle, record: record.bytes().to_vec() }).await
+        let record = self
+            .make(
+                circle,
+                Body::Join {
+                    invite: known.record,
+                    proof,
+                    sealing,
+                },
+            )
+            .await?;
+        self.local(Local::RequestJoin {
+            circle,
+            record: record.bytes().to_vec(),
+        })
+        .await
     }
 
     /// Dials the nodes that the link names: by oneself, or by the node beside.
     async fn approach(&self, link: &InviteLink) -> Result<(), HandleError> {
-        let urls: Vec<PeerUrl> = link.hints.iter().filter_map(|hint| hint.to_string().parse().ok()).collect();
+        let urls: Vec<PeerUrl> = link
+            .hints
+            .iter()
+            .filter_map(|hint| hint.to_string().parse().ok())
+            .collect();
         if urls.is_empty() {
             return Err(HandleError::NoAddress);
         }
@@ -65,7 +93,14 @@ impl Handle {
         let own = self.0.facts.clone();
         for url in urls.into_iter().filter(|url| !own.is_own(url)) {
             let invite = Some((link.circle, link.secret));
-            self.0.dialer.dial(url, Purpose { invite, remember: true, asked_by: None })?;
+            self.0.dialer.dial(
+                url,
+                Purpose {
+                    invite,
+                    remember: true,
+                    asked_by: None,
+                },
+            )?;
         }
         Ok(())
     }
@@ -75,7 +110,13 @@ impl Handle {
     /// # Errors
     /// When this node has as many peers as it may have.
     pub fn dial(&self, url: PeerUrl) -> Result<(), HandleError> {
-        Ok(self.0.dialer.dial(url, Purpose { remember: true, ..Purpose::default() })?)
+        Ok(self.0.dialer.dial(
+            url,
+            Purpose {
+                remember: true,
+                ..Purpose::default()
+            },
+        )?)
     }
 
     /// What the last dial said, when nobody is connected.
@@ -105,7 +146,10 @@ impl Attempt<'_> {
         if Instant::now() >= self.deadline {
             return Err(self.too_late(handle));
         }
-        if !self.is_asked && Instant::now() >= self.patience && let Some(why) = handle.why_unreachable() {
+        if !self.is_asked
+            && Instant::now() >= self.patience
+            && let Some(why) = handle.why_unreachable()
+        {
             return Err(why);
         }
         let again = self.deadline.min(Instant::now() + LOOK_AGAIN);
@@ -113,8 +157,12 @@ impl Attempt<'_> {
             Ok(Ok(Notice::JoinRefused { circle, code })) if circle == self.link.circle => {
                 Err(HandleError::JoinRefused { code })
             }
-            Ok(Ok(Notice::NoticeFrom { code, about, .. })) if code == "dial-failed" && self.is_last_hint(about.as_deref()) => {
-                Err(HandleError::Unreachable { why: String::from("nobody answers there") })
+            Ok(Ok(Notice::NoticeFrom { code, about, .. }))
+                if code == "dial-failed" && self.is_last_hint(about.as_deref()) =>
+            {
+                Err(HandleError::Unreachable {
+                    why: String::from("nobody answers there"),
+                })
             }
             Ok(Err(RecvError::Closed)) => Err(CallError::Stopped.into()),
             Ok(_) | Err(_) => Ok(()),
@@ -123,12 +171,22 @@ impl Attempt<'_> {
 
     /// Whether the node that the node beside could not reach is the only one to try.
     fn is_last_hint(&self, address: Option<&str>) -> bool {
-        let hint = self.link.hints.first().and_then(|hint| hint.to_string().parse::<PeerUrl>().ok());
+        let hint = self
+            .link
+            .hints
+            .first()
+            .and_then(|hint| hint.to_string().parse::<PeerUrl>().ok());
         self.link.hints.len() == 1 && hint.map(|url| url.address()).as_deref() == address
     }
 
     fn too_late(&self, handle: &Handle) -> HandleError {
-        let what = if self.is_asked { "accepting the invite" } else { "fetching the Small Win" };
-        handle.why_unreachable().unwrap_or(HandleError::Timeout { what })
+        let what = if self.is_asked {
+            "accepting the invite"
+        } else {
+            "fetching the Small Win"
+        };
+        handle
+            .why_unreachable()
+            .unwrap_or(HandleError::Timeout { what })
     }
 }

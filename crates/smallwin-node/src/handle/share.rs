@@ -15,7 +15,9 @@ impl Handle {
         let source = DocumentRef::draft_of(revision, &person);
         let target = DocumentRef::voice_of(revision, &person);
         if self.log(circle).await?.state().is_shared(&target) {
-            return Err(HandleError::Document(String::from("your answers are shared already; write in them directly")));
+            return Err(HandleError::Document(String::from(
+                "your answers are shared already; write in them directly",
+            )));
         }
         let draft = self.document(circle, &source).await?;
         let view = smallwin_model::read(&draft, source.kind).map_err(document_error)?;
@@ -26,27 +28,52 @@ impl Handle {
             .map(|(name, text)| (name.clone(), smallwin_model::render_text(text)))
             .collect();
         if texts.is_empty() {
-            return Err(HandleError::Document(String::from("your own answers are still empty; write them first")));
+            return Err(HandleError::Document(String::from(
+                "your own answers are still empty; write them first",
+            )));
         }
-        let mut heads: Vec<ChangeHash> =
-            draft.get_heads().iter().map(|head| ChangeHash::from_bytes(head.0)).collect();
+        let mut heads: Vec<ChangeHash> = draft
+            .get_heads()
+            .iter()
+            .map(|head| ChangeHash::from_bytes(head.0))
+            .collect();
         heads.sort_unstable();
-        self.append(circle, Body::Share { source, heads, target: target.clone() }).await?;
+        self.append(
+            circle,
+            Body::Share {
+                source,
+                heads,
+                target: target.clone(),
+            },
+        )
+        .await?;
         let copy = |document: &mut automerge::AutoCommit| {
-            texts.iter().try_for_each(|(name, text)| smallwin_model::write(document, name, text))
+            texts
+                .iter()
+                .try_for_each(|(name, text)| smallwin_model::write(document, name, text))
         };
-        self.write(circle, &target, copy).await?.map_err(document_error)
+        self.write(circle, &target, copy)
+            .await?
+            .map_err(document_error)
     }
 
     /// Where this person's own answers stand: in the draft, or in the voice once it is shared.
     ///
     /// # Errors
     /// When this device takes no part in the circle.
-    pub async fn own_answers(&self, circle: CircleId, revision: u32) -> Result<DocumentRef, HandleError> {
+    pub async fn own_answers(
+        &self,
+        circle: CircleId,
+        revision: u32,
+    ) -> Result<DocumentRef, HandleError> {
         let person = self.me(circle).await?;
         let voice = DocumentRef::voice_of(revision, &person);
         let is_shared = self.log(circle).await?.state().is_shared(&voice);
-        Ok(if is_shared { voice } else { DocumentRef::draft_of(revision, &person) })
+        Ok(if is_shared {
+            voice
+        } else {
+            DocumentRef::draft_of(revision, &person)
+        })
     }
 }
 

@@ -1,8 +1,8 @@
 //! Snapshots: fixing what was agreed, and agreeing to it.
 
 use smallwin_circle::{
-    Body, ChangeHash, CircleId, DocumentRef, Kind, Log, Manifest, ManifestDocument, Purpose, RecordId, SnapshotFile,
-    State,
+    Body, ChangeHash, CircleId, DocumentRef, Kind, Log, Manifest, ManifestDocument, Purpose,
+    RecordId, SnapshotFile, State,
 };
 use smallwin_sync::Local;
 
@@ -47,16 +47,40 @@ impl Handle {
         let docs = self.agreed_texts(&log).await?;
         let _one_at_a_time = self.0.writing.lock().await;
         let place = self.next(circle).await?;
-        let prev = log.state_at(&place.deps).snapshots().last().map(|snapshot| snapshot.record);
+        let prev = log
+            .state_at(&place.deps)
+            .snapshots()
+            .last()
+            .map(|snapshot| snapshot.record);
         // The record is made on what had been seen here, and the manifest names the same heads.
         let heads = place.deps.clone();
-        let manifest =
-            Manifest { circle, created: timestamp(), docs, log: heads, prev, title: title.to_owned() };
-        manifest.check().map_err(|error| HandleError::Sign(error.to_string()))?;
+        let manifest = Manifest {
+            circle,
+            created: timestamp(),
+            docs,
+            log: heads,
+            prev,
+            title: title.to_owned(),
+        };
+        manifest
+            .check()
+            .map_err(|error| HandleError::Sign(error.to_string()))?;
         let signature = manifest.sign(Purpose::Snapshot, &self.0.device);
-        let record = self.make_at(circle, place, Body::Snapshot { manifest: manifest.hash(), signature, prev })?;
-        self.local(Local::Append { circle, record: record.bytes().to_vec() }).await?;
-        self.local(Local::Manifest { circle, bytes: manifest.to_bytes() }).await?;
+        let record = self.make_at(
+            circle,
+            place,
+            Body::Snapshot {
+                manifest: manifest.hash(),
+                signature,
+                prev,
+            },
+        )?;
+        self.append_record(circle, &record).await?;
+        self.local(Local::Manifest {
+            circle,
+            bytes: manifest.to_bytes(),
+        })
+        .await?;
         Ok(record.id())
     }
 
@@ -64,29 +88,51 @@ impl Handle {
     ///
     /// # Errors
     /// When its text is not here, this device's person may not, or it was not kept.
-    pub async fn cosign(&self, circle: CircleId, snapshot: RecordId) -> Result<RecordId, HandleError> {
+    pub async fn cosign(
+        &self,
+        circle: CircleId,
+        snapshot: RecordId,
+    ) -> Result<RecordId, HandleError> {
         let log = self.log(circle).await?;
         let manifest = self.manifest(&log, &snapshot).await?;
         let signature = manifest.sign(Purpose::Cosign, &self.0.device);
-        self.append(circle, Body::Cosign { snapshot, signature }).await
+        self.append(
+            circle,
+            Body::Cosign {
+                snapshot,
+                signature,
+            },
+        )
+        .await
     }
 
     /// The file that shows the agreement to anybody.
     ///
     /// # Errors
     /// When the snapshot or its text is not here.
-    pub async fn snapshot_file(&self, circle: CircleId, snapshot: RecordId) -> Result<Vec<u8>, HandleError> {
+    pub async fn snapshot_file(
+        &self,
+        circle: CircleId,
+        snapshot: RecordId,
+    ) -> Result<Vec<u8>, HandleError> {
         let log = self.log(circle).await?;
         let manifest = self.manifest(&log, &snapshot).await?;
-        SnapshotFile::build(&log, &snapshot, &manifest).map_err(|error| HandleError::Sign(error.to_string()))
+        SnapshotFile::build(&log, &snapshot, &manifest)
+            .map_err(|error| HandleError::Sign(error.to_string()))
     }
 
     async fn manifest(&self, log: &Log, snapshot: &RecordId) -> Result<Manifest, HandleError> {
         let missing = || HandleError::NoSnapshot(snapshot.to_string());
         let mut snapshots = log.state().snapshots().iter();
-        let hash = snapshots.find(|found| found.record == *snapshot).ok_or_else(missing)?.manifest;
-        let found = self.look(move |engine| engine.manifest(hash.as_bytes()).map(<[u8]>::to_vec)).await?;
-        Manifest::parse(&found.ok_or_else(missing)?).map_err(|error| HandleError::Sign(error.to_string()))
+        let hash = snapshots
+            .find(|found| found.record == *snapshot)
+            .ok_or_else(missing)?
+            .manifest;
+        let found = self
+            .look(move |engine| engine.manifest(hash.as_bytes()).map(<[u8]>::to_vec))
+            .await?;
+        Manifest::parse(&found.ok_or_else(missing)?)
+            .map_err(|error| HandleError::Sign(error.to_string()))
     }
 
     async fn agreed_texts(&self, log: &Log) -> Result<Vec<ManifestDocument>, HandleError> {
@@ -96,8 +142,17 @@ impl Handle {
             let content = self.document(circle, &document).await?;
             let text = smallwin_model::render(&content, document.kind, None)
                 .map_err(|error| HandleError::Document(error.to_string()))?;
-            let heads = content.get_heads().iter().map(|head| ChangeHash::from_bytes(head.0)).collect();
-            docs.push(ManifestDocument::new(document.id(&circle), document.kind, heads, text));
+            let heads = content
+                .get_heads()
+                .iter()
+                .map(|head| ChangeHash::from_bytes(head.0))
+                .collect();
+            docs.push(ManifestDocument::new(
+                document.id(&circle),
+                document.kind,
+                heads,
+                text,
+            ));
         }
         docs.sort_by_key(|document| document.id);
         Ok(docs)

@@ -45,9 +45,9 @@ impl From<tungstenite::Error> for Fault {
         match error {
             tungstenite::Error::Capacity(_) => Self::TooLarge,
             // A peer that vanished without a close frame is no fault of its protocol.
-            tungstenite::Error::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake) => {
-                Self::Lost(String::from("the peer vanished"))
-            }
+            tungstenite::Error::Protocol(
+                tungstenite::error::ProtocolError::ResetWithoutClosingHandshake,
+            ) => Self::Lost(String::from("the peer vanished")),
             tungstenite::Error::Protocol(_) => Self::Protocol,
             tungstenite::Error::Utf8(_) => Self::Text,
             other => Self::Lost(other.to_string()),

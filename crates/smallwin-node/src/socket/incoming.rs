@@ -37,7 +37,11 @@ impl Budget {
 impl Incoming {
     pub(crate) fn new(wake: WakeSender, budget: &Budget) -> Self {
         let own = Arc::new(Semaphore::new(INCOMING_BYTES_PER_CONNECTION_MAX));
-        Self { wake, all: budget.0.clone(), own }
+        Self {
+            wake,
+            all: budget.0.clone(),
+            own,
+        }
     }
 
     /// Hands a frame over once there is room; false when the engine has stopped.
@@ -46,9 +50,16 @@ impl Incoming {
         let size = u32::try_from(bytes.len()).unwrap_or(u32::MAX).max(64);
         let size = size.min(u32::try_from(INCOMING_BYTES_PER_CONNECTION_MAX).unwrap_or(u32::MAX));
         // Own room first: one eager connection must not hold the room of all while it waits.
-        let Ok(own) = self.own.clone().acquire_many_owned(size).await else { return false };
-        let Ok(all) = self.all.clone().acquire_many_owned(size).await else { return false };
-        let room = Room { _own: own, _all: all };
+        let Ok(own) = self.own.clone().acquire_many_owned(size).await else {
+            return false;
+        };
+        let Ok(all) = self.all.clone().acquire_many_owned(size).await else {
+            return false;
+        };
+        let room = Room {
+            _own: own,
+            _all: all,
+        };
         self.wake.send(Wake::Frame { conn, bytes, room }).is_ok()
     }
 }

@@ -43,7 +43,10 @@ impl From<Message> for ws::Message {
             Message::Text => Self::Text(ws::Utf8Bytes::default()),
             Message::Ping => Self::Ping(Bytes::new()),
             Message::Pong => Self::Pong(Bytes::new()),
-            Message::Close(code, reason) => Self::Close(Some(ws::CloseFrame { code, reason: reason.into() })),
+            Message::Close(code, reason) => Self::Close(Some(ws::CloseFrame {
+                code,
+                reason: reason.into(),
+            })),
         }
     }
 }
@@ -54,7 +57,9 @@ impl From<tungstenite::Message> for Message {
             tungstenite::Message::Binary(bytes) => Self::Binary(bytes),
             tungstenite::Message::Text(_) => Self::Text,
             tungstenite::Message::Ping(_) => Self::Ping,
-            tungstenite::Message::Close(Some(frame)) => Self::Close(frame.code.into(), frame.reason.to_string()),
+            tungstenite::Message::Close(Some(frame)) => {
+                Self::Close(frame.code.into(), frame.reason.to_string())
+            }
             tungstenite::Message::Close(None) => Self::Close(NO_CODE, String::new()),
             // A raw frame is never read.
             tungstenite::Message::Pong(_) | tungstenite::Message::Frame(_) => Self::Pong,
@@ -69,9 +74,10 @@ impl From<Message> for tungstenite::Message {
             Message::Text => Self::Text(tungstenite::Utf8Bytes::default()),
             Message::Ping => Self::Ping(Bytes::new()),
             Message::Pong => Self::Pong(Bytes::new()),
-            Message::Close(code, reason) => {
-                Self::Close(Some(CloseFrame { code: code.into(), reason: reason.into() }))
-            }
+            Message::Close(code, reason) => Self::Close(Some(CloseFrame {
+                code: code.into(),
+                reason: reason.into(),
+            })),
         }
     }
 }

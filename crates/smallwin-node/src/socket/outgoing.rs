@@ -42,8 +42,16 @@ pub(crate) fn outgoing() -> (Sender, Outgoing) {
     let (close_sender, close) = watch::channel(None);
     let waiting = Arc::new(AtomicUsize::new(0));
     (
-        Sender { frames: frame_sender, close: close_sender, waiting: waiting.clone() },
-        Outgoing { frames, close, waiting },
+        Sender {
+            frames: frame_sender,
+            close: close_sender,
+            waiting: waiting.clone(),
+        },
+        Outgoing {
+            frames,
+            close,
+            waiting,
+        },
     )
 }
 
@@ -92,7 +100,9 @@ impl Outgoing {
 
     /// A queue that overflowed is not written out: the peer is too slow for that.
     fn overflowed(&self) -> bool {
-        self.close.borrow().is_some_and(|(code, _)| code == OVERFLOW)
+        self.close
+            .borrow()
+            .is_some_and(|(code, _)| code == OVERFLOW)
     }
 
     fn end(&self) -> Out {

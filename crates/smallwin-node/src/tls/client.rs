@@ -13,13 +13,15 @@ use super::{Pin, TlsError, provider};
 pub(crate) fn connector(pin: Option<Pin>) -> Result<TlsConnector, TlsError> {
     let provider = provider();
     let roots: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
-    let builder = ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions()?;
+    let builder = ClientConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()?;
     let config = match pin {
         None => builder.with_root_certificates(roots).with_no_client_auth(),
         Some(pin) => {
-            let public = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
-                .build()
-                .map_err(|error| rustls::Error::General(error.to_string()))?;
+            let public =
+                WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
+                    .build()
+                    .map_err(|error| rustls::Error::General(error.to_string()))?;
             let verifier = PinVerifier::new(pin, public, provider);
             builder
                 .dangerous()

@@ -43,7 +43,11 @@ impl PinVerifier {
         public: Arc<dyn ServerCertVerifier>,
         provider: Arc<CryptoProvider>,
     ) -> Self {
-        Self { pin, public, provider }
+        Self {
+            pin,
+            public,
+            provider,
+        }
     }
 }
 
@@ -60,9 +64,9 @@ impl ServerCertVerifier for PinVerifier {
             Pin::Certificate(hash) if Sha256::digest(end_entity).as_slice() == hash => {
                 Ok(ServerCertVerified::assertion())
             }
-            Pin::Certificate(_) => {
-                Err(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure))
-            }
+            Pin::Certificate(_) => Err(Error::InvalidCertificate(
+                CertificateError::ApplicationVerificationFailure,
+            )),
             Pin::NodeKey(key) if has_key(end_entity, key) => Ok(ServerCertVerified::assertion()),
             Pin::NodeKey(_) => self.public.verify_server_cert(
                 end_entity,
@@ -80,7 +84,12 @@ impl ServerCertVerifier for PinVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+        verify_tls12_signature(
+            message,
+            cert,
+            dss,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 
     fn verify_tls13_signature(
@@ -89,11 +98,18 @@ impl ServerCertVerifier for PinVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+        verify_tls13_signature(
+            message,
+            cert,
+            dss,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
     }
 }
 
@@ -102,12 +118,15 @@ impl ServerCertVerifier for PinVerifier {
 /// The key's signature is checked by the TLS handshake with the key that stands in the
 /// certificate, so it is enough to compare that key.
 fn has_key(certificate: &CertificateDer<'_>, key: &DeviceKey) -> bool {
-    let Ok(parsed) = rustls::server::ParsedCertificate::try_from(certificate) else { return false };
+    let Ok(parsed) = rustls::server::ParsedCertificate::try_from(certificate) else {
+        return false;
+    };
     let spki = parsed.subject_public_key_info();
     // RFC 8410: SEQUENCE { SEQUENCE { OID 1.3.101.112 }, BIT STRING (no unused bits) key }.
     let expect = [&ED25519_SPKI_PREFIX[..], key.as_bytes()].concat();
     spki.as_ref() == expect.as_slice()
 }
 
-const ED25519_SPKI_PREFIX: [u8; 12] =
-    [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+const ED25519_SPKI_PREFIX: [u8; 12] = [
+    0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
+];

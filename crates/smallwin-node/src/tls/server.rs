@@ -26,7 +26,10 @@ pub(crate) struct Acceptor {
 impl Acceptor {
     /// The certificate's SHA-256 as it stands in `node.json`.
     pub(crate) fn certificate_hex(&self) -> String {
-        self.certificate.iter().map(|byte| format!("{byte:02x}")).collect()
+        self.certificate
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 }
 
@@ -43,13 +46,19 @@ pub(crate) fn acceptor(tls: &Tls, node_key: &SigningKey) -> Result<Option<Accept
         Tls::OwnKey => own_certificate(node_key)?,
         Tls::Files { cert, key } => (read_chain(cert)?, read_key(key)?),
     };
-    let certificate = chain.first().map(|first| Sha256::digest(first).into()).unwrap_or_default();
+    let certificate = chain
+        .first()
+        .map(|first| Sha256::digest(first).into())
+        .unwrap_or_default();
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_single_cert(chain, key)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Some(Acceptor { tls: TlsAcceptor::from(Arc::new(config)), certificate }))
+    Ok(Some(Acceptor {
+        tls: TlsAcceptor::from(Arc::new(config)),
+        certificate,
+    }))
 }
 
 type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
@@ -58,7 +67,8 @@ type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 fn own_certificate(node_key: &SigningKey) -> Result<Identity, TlsError> {
     let pkcs8 = PrivatePkcs8KeyDer::from(pkcs8(&node_key.to_seed()));
     let pair = KeyPair::from_pkcs8_der_and_sign_algo(&pkcs8, &rcgen::PKCS_ED25519)?;
-    let mut params = CertificateParams::new(vec![String::from("localhost"), String::from("127.0.0.1")])?;
+    let mut params =
+        CertificateParams::new(vec![String::from("localhost"), String::from("127.0.0.1")])?;
     let mut name = DistinguishedName::new();
     name.push(DnType::CommonName, "Small Wins node");
     params.distinguished_name = name;
@@ -69,25 +79,36 @@ fn own_certificate(node_key: &SigningKey) -> Result<Identity, TlsError> {
 /// An Ed25519 seed as PKCS #8 (RFC 8410, section 7).
 fn pkcs8(seed: &[u8; 32]) -> Vec<u8> {
     const PREFIX: [u8; 16] = [
-        0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
+        0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04,
+        0x20,
     ];
     [&PREFIX[..], seed].concat()
 }
 
 fn read_chain(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let bytes = read(file)?;
-    let chain: Vec<_> = CertificateDer::pem_slice_iter(&bytes).filter_map(Result::ok).collect();
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(&bytes)
+        .filter_map(Result::ok)
+        .collect();
     if chain.is_empty() {
-        return Err(TlsError::Empty { file: file.into(), expected: "certificate" });
+        return Err(TlsError::Empty {
+            file: file.into(),
+            expected: "certificate",
+        });
     }
     Ok(chain)
 }
 
 fn read_key(file: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
-    PrivateKeyDer::from_pem_slice(&read(file)?)
-        .map_err(|_| TlsError::Empty { file: file.into(), expected: "private key" })
+    PrivateKeyDer::from_pem_slice(&read(file)?).map_err(|_| TlsError::Empty {
+        file: file.into(),
+        expected: "private key",
+    })
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, TlsError> {
-    std::fs::read(file).map_err(|source| TlsError::Read { file: file.into(), source })
+    std::fs::read(file).map_err(|source| TlsError::Read {
+        file: file.into(),
+        source,
+    })
 }
