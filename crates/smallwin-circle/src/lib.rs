@@ -5,6 +5,40 @@
 //! and [`may`] answers whether a device may read or write a document. A write itself is proved by a
 //! [`Frontier`], an agreed text by a [`SnapshotFile`]. Everything here is a pure function of its
 //! arguments: no clock, no chance, no files (rules C1 and S1 of `docs/spec.md`).
+//!
+//! ```
+//! use smallwin_circle::*;
+//!
+//! let anna = SigningKey::from_seed([1; 32]);
+//! let claimed = Timestamp::from_unix_s(1_795_000_000);
+//! let genesis = Payload {
+//!     author: anna.public(),
+//!     body: Body::Genesis {
+//!         nonce: Nonce::from_bytes([7; 16]),
+//!         sealing: SealingKey::from_seed([2; 32]).public(),
+//!     },
+//!     circle: None,
+//!     claimed,
+//!     deps: Vec::new(),
+//!     prev: None,
+//!     seq: 0,
+//! };
+//! let mut log = Log::new(Record::sign(&genesis, &anna)?)?;
+//!
+//! // What follows names what its author had seen.
+//! let (seq, prev, deps) = log.next(&anna.public());
+//! let document = DocumentRef::report("first-talk");
+//! let body = Body::Doc { document: document.clone() };
+//! let circle = Some(log.circle());
+//! let payload = Payload { author: anna.public(), body, circle, claimed, deps, prev, seq };
+//! let record = Record::sign(&payload, &anna)?;
+//!
+//! // Another device reads the bytes, judges the record, and answers from the state alone.
+//! log.insert(Record::parse(record.bytes())?)?;
+//! assert_eq!(log.verdict(&record.id()), Verdict::Valid);
+//! may(log.state(), &anna.public(), Action::Write, &document)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod b64u;
 mod bytes;

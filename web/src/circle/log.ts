@@ -147,7 +147,8 @@ export class Log {
   next(author: DeviceKey): Next {
     const chain = this.ledger.chains.get(author);
     if (chain === undefined) return { seq: 0, prev: undefined, deps: this.someHeads(undefined) };
-    const last = Math.max(...chain.keys());
+    // The numbers of a chain have no gaps.
+    const last = chain.size - 1;
     const ids = (chain.get(last) ?? []).map((place) => this.ledger.entries[place]?.rank.id ?? "");
     const prev = ids.sort(compareIds)[0];
     return { seq: last + 1, prev, deps: this.someHeads(prev) };
@@ -229,10 +230,10 @@ export class Log {
     if (deps.some((dep) => places.some((place) => dep.past.has(place)))) {
       throw misplaced("one of its dependencies stands before another");
     }
-    for (const [seq, rivals] of this.ledger.chains.get(payload.author) ?? []) {
-      if (seq >= payload.seq && rivals.some((place) => past.has(place))) {
-        throw misplaced("its author had used its number before");
-      }
+    // The numbers of a chain have no gaps: each record needed the one before it.
+    const chain = this.ledger.chains.get(payload.author);
+    for (let seq = payload.seq, rivals = chain?.get(seq); rivals !== undefined; seq += 1, rivals = chain?.get(seq)) {
+      if (rivals.some((place) => past.has(place))) throw misplaced("its author had used its number before");
     }
     if (payload.prev === undefined) return;
     const place = this.ledger.places.get(payload.prev);

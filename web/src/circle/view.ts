@@ -23,7 +23,11 @@ export class View {
    */
   frozenFrom(author: DeviceKey): number | undefined {
     const chain = this.ledger.chains.get(author);
-    const isFork = (seq: number) => (chain?.get(seq) ?? []).filter((place) => this.has(place)).length > 1;
+    const isFork = (seq: number) => {
+      const rivals = chain?.get(seq) ?? [];
+      const first = rivals.findIndex((place) => this.has(place));
+      return first >= 0 && rivals.findLastIndex((place) => this.has(place)) > first;
+    };
     return this.ledger.forks.get(author)?.find(isFork);
   }
 
