@@ -61,16 +61,19 @@ export class TextSession {
     this.places = this.notePlaces();
   }
 
-  /** Shows what is stored now; call it whenever the document has changed. */
-  receive(): void {
-    if (this.writing) return;
+  /**
+   * Shows what is stored now; call it whenever the document has changed. Returns whether
+   * that changed what is shown.
+   */
+  receive(): boolean {
+    if (this.writing) return false;
     const doc = this.handle.doc();
     const heads = A.getHeads(doc).join();
     if (heads !== this.heads) {
       this.heads = heads;
       this.stored = documentOf(A.spans(doc, this.path));
     }
-    this.showStored();
+    return this.showStored();
   }
 
   destroy(): void {
@@ -128,16 +131,17 @@ export class TextSession {
     this.showStored();
   }
 
-  private showStored(): void {
-    if (this.composing()) return;
+  private showStored(): boolean {
+    if (this.composing()) return false;
     const step = stepBetween(this.state.doc, this.stored);
-    if (!step) return;
+    if (!step) return false;
     const { storedMarks } = this.state;
     const transaction = this.state.tr.step(step).setMeta("addToHistory", false).setMeta(STORED, true);
     const doc = this.handle.doc();
     const selection = this.places && findPlaces(doc, this.path, this.text(doc), transaction.doc, this.places);
     if (selection) transaction.setSelection(selection);
     this.dispatch(transaction.setStoredMarks(storedMarks));
+    return true;
   }
 
   private notePlaces(): Places | null {

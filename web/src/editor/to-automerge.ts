@@ -180,5 +180,5 @@ function setMark(
 }
 
 function newBlock() {
-  return { type: "paragraph", parents: [], attrs: {}, isEmbed: false };
+  return { type: new A.ImmutableString("paragraph"), parents: [], attrs: {}, isEmbed: false };
 }
