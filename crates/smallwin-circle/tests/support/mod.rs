@@ -8,6 +8,9 @@
     reason = "a test may panic, and not every test uses all of it"
 )]
 
+pub mod crafted;
+pub mod nearly;
+
 use smallwin_circle::{
     Body, ChangeHash, CircleId, DocumentRef, Inserted, InviteLink, Log, Manifest, ManifestDocument,
     Nonce, Payload, PersonId, Purpose, Record, RecordId, Role, SealingKey, SigningKey, Timestamp,
@@ -407,4 +410,13 @@ pub fn steps(seed: u32, count: usize) -> Vec<Step> {
         .chunks_exact(4)
         .map(|four| (four[0], four[1], four[2], four[3]))
         .collect()
+}
+
+pub fn b64u(bytes: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
+}
+
+pub fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
 }
