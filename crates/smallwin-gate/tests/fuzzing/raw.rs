@@ -1,7 +1,5 @@
 use super::bytes::{chunk, read_signed, read_unsigned, write_signed, write_unsigned};
-use super::columns::{
-    read_deltas, read_flags, read_runs, write_deltas, write_flags, write_runs,
-};
+use super::columns::{read_deltas, read_flags, read_runs, write_deltas, write_flags, write_runs};
 
 /// A change taken apart, in which anything may be wrong.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,7 +37,7 @@ impl RawChange {
     pub fn read(bytes: &[u8]) -> Option<Self> {
         let mut at = 9;
         read_unsigned(bytes, &mut at)?;
-        let mut take = |at: &mut usize, length: usize| {
+        let take = |at: &mut usize, length: usize| {
             let taken = bytes.get(*at..at.checked_add(length)?)?.to_vec();
             *at += length;
             Some(taken)
@@ -63,7 +61,10 @@ impl RawChange {
         }
         let mut layout = Vec::new();
         for _ in 0..read_unsigned(bytes, at)? {
-            layout.push((read_unsigned(bytes, at)?, read_unsigned(bytes, at)? as usize));
+            layout.push((
+                read_unsigned(bytes, at)?,
+                read_unsigned(bytes, at)? as usize,
+            ));
         }
         let mut columns = Vec::new();
         for (spec, length) in layout {
@@ -184,12 +185,14 @@ fn read_ops(columns: &[(u64, Vec<u8>)]) -> Option<Vec<RawOp>> {
     let pred_counter = read_deltas(bytes(0x73), 0)?;
     let expand = read_flags(bytes(0x94), rows)?;
     let mark = read_runs::<Vec<u8>>(bytes(0xa5), rows)?;
-    let (mut value_at, mut pred_at) = (0, 0);
+    let (mut value_at, mut pred_at) = (0_usize, 0_usize);
     let mut ops = Vec::new();
     for row in 0..rows {
         let meta = (*meta.get(row)?)?;
         let length = (meta >> 4) as usize;
-        let value = bytes(0x57).get(value_at..value_at.checked_add(length)?)?.to_vec();
+        let value = bytes(0x57)
+            .get(value_at..value_at.checked_add(length)?)?
+            .to_vec();
         value_at += length;
         let mut preds = Vec::new();
         for _ in 0..(*counts.get(row)?)? {

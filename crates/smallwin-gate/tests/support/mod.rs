@@ -97,10 +97,30 @@ pub fn actor(number: u8) -> ActorId {
     ActorId::from(&id[..])
 }
 
+/// A few edits of one change.
+pub fn edit_some(rng: &mut ChaCha8Rng, doc: &mut AutoCommit) {
+    for _ in 0..rng.random_range(1..4) {
+        edit(rng, doc);
+    }
+}
+
 fn edit(rng: &mut ChaCha8Rng, doc: &mut AutoCommit) {
-    let object =
-        |doc: &AutoCommit, name: &str| -> ObjId { doc.get(ROOT, name).unwrap().unwrap().1 };
-    let (text, map, list) = (object(doc, "text"), object(doc, "map"), object(doc, "list"));
+    let object = |name: &str, kind: ObjType| {
+        let found = doc.get_all(ROOT, name).unwrap();
+        let mut ids = found.into_iter().map(|(_, id)| id);
+        ids.find(|id| doc.object_type(id).is_ok_and(|found| found == kind))
+    };
+    // A hostile change may have taken them away.
+    let (Some(text), Some(map), Some(list)) = (
+        object("text", ObjType::Text),
+        object("map", ObjType::Map),
+        object("list", ObjType::List),
+    ) else {
+        doc.put_object(ROOT, "text", ObjType::Text).unwrap();
+        doc.put_object(ROOT, "map", ObjType::Map).unwrap();
+        doc.put_object(ROOT, "list", ObjType::List).unwrap();
+        return;
+    };
     let length = doc.length(&text);
     let at = rng.random_range(0..=length);
     match rng.random_range(0..20) {
@@ -155,9 +175,7 @@ fn edit(rng: &mut ChaCha8Rng, doc: &mut AutoCommit) {
         9 => {
             let _ = doc.delete(&map, *["a", "b", "c"].choose(rng).unwrap());
         }
-        10 => doc
-            .increment(ROOT, "counter", rng.random_range(-9..9))
-            .unwrap(),
+        10 => drop(doc.increment(ROOT, "counter", rng.random_range(-9..9))),
         11 => {
             let place = rng.random_range(0..=doc.length(&list));
             let item = doc.insert_object(&list, place, ObjType::Map).unwrap();
