@@ -42,7 +42,7 @@ pub(crate) enum Command {
         smallwin serve --peer wss://node.example.org:7171~KEY")]
     Serve(ServeArgs),
     /// Run a node with the worked example in a fresh folder.
-    #[command(after_help = "Example:\n  smallwin demo --data /tmp/smallwin-demo --no-browser")]
+    #[command(after_help = "Example:\n  smallwin demo --data demo --no-browser")]
     Demo(ServeArgs),
     /// Begin a Small Win; you become its facilitator.
     #[command(

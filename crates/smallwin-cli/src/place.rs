@@ -68,16 +68,16 @@ mod tests {
     #[test]
     fn the_default_follows_the_system() {
         check(
-            &[("HOME", "/home/noor")],
-            Some("/home/noor/.local/share/smallwin"),
+            &[("HOME", "/users/noor")],
+            Some("/users/noor/.local/share/smallwin"),
         );
         check(
-            &[("HOME", "/home/noor"), ("XDG_DATA_HOME", "/data")],
+            &[("HOME", "/users/noor"), ("XDG_DATA_HOME", "/data")],
             Some("/data/smallwin"),
         );
         check(
-            &[("HOME", "/home/noor"), ("XDG_DATA_HOME", "data")],
-            Some("/home/noor/.local/share/smallwin"),
+            &[("HOME", "/users/noor"), ("XDG_DATA_HOME", "data")],
+            Some("/users/noor/.local/share/smallwin"),
         );
         check(&[], None);
     }

@@ -319,8 +319,12 @@ impl Core {
         }
     }
 
-    /// An invite that we presented is worth nothing: whoever asked for it hears so.
+    /// An invite that we presented is worth nothing: whoever asked for it hears so. Other refusals
+    /// may pass.
     fn join_refused(&mut self, circle: CircleId, code: &str) {
+        if !matches!(code, "invite-used" | "invite-expired" | "invite-unknown") {
+            return;
+        }
         for conn in self.parts.dialer.refused(&circle) {
             if let Some(socket) = self.sockets.get(&conn) {
                 socket.close(NORMAL.0, NORMAL.1);

@@ -3,14 +3,17 @@
 use std::time::Duration;
 
 use smallwin_circle::{
-    Body, CircleId, DeviceKey, Hint, InviteLink, Log, Nonce, Payload, PersonId, Record, RecordId,
-    Role, Timestamp, Verdict,
+    Body, CircleId, DeviceKey, Hint, Inserted, InviteLink, Log, Nonce, Payload, PersonId, Record,
+    RecordId, Role, Timestamp, Verdict,
 };
 use smallwin_sync::Local;
 
 use super::{Handle, HandleError};
 use crate::chance;
 use crate::clock::{now, timestamp};
+
+/// How often a record is signed again because the engine took its number for one of its own.
+pub(super) const STALE_TRIES: u32 = 5;
 
 /// Where a record stands: its number, the author's record before it, and what the author had seen.
 pub(super) struct Place {
@@ -85,9 +88,14 @@ impl Handle {
     /// When the circle is not known here, or the record was refused or not kept.
     pub async fn append(&self, circle: CircleId, body: Body) -> Result<RecordId, HandleError> {
         let _one_at_a_time = self.0.writing.lock().await;
-        let record = self.make(circle, body).await?;
-        self.append_record(circle, &record).await?;
-        Ok(record.id())
+        let mut tries = STALE_TRIES;
+        loop {
+            let record = self.make(circle, body.clone()).await?;
+            match self.append_record(circle, &record).await {
+                Err(error) if error.is_stale() && tries > 0 => tries -= 1,
+                appended => return appended.map(|()| record.id()),
+            }
+        }
     }
 
     /// Adds a record that counts. One that would count for nothing is refused before anybody else
@@ -98,9 +106,13 @@ impl Handle {
         record: &Record,
     ) -> Result<(), HandleError> {
         let mut log = self.log(circle).await?;
-        log.insert(record.clone())
+        let inserted = log
+            .insert(record.clone())
             .map_err(|error| HandleError::Sign(error.to_string()))?;
-        if let Verdict::Void(why) = log.verdict(&record.id()) {
+        // One that waits for a record that is being kept just now cannot be judged here yet.
+        if matches!(inserted, Inserted::New(_))
+            && let Verdict::Void(why) = log.verdict(&record.id())
+        {
             return Err(HandleError::Void { why });
         }
         self.local(Local::Append {

@@ -67,6 +67,13 @@ pub enum HandleError {
     Peers(#[from] crate::dialer::TooManyPeers),
 }
 
+impl HandleError {
+    /// Whether a record lost its number to another one of this device, and may be signed again.
+    pub(super) fn is_stale(&self) -> bool {
+        matches!(self, Self::Call(CallError::Local(LocalError::Stale)))
+    }
+}
+
 impl From<CallError> for HandleError {
     fn from(error: CallError) -> Self {
         match error {
@@ -114,6 +121,10 @@ fn join_refused(code: &str) -> String {
         "already-member" => (
             "you take part in this Small Win already",
             "nothing needs to be done",
+        ),
+        "no-accepter" => (
+            "nobody who can accept the invite is connected",
+            "try again when the facilitator's computer is on",
         ),
         _ => return format!("the invite was refused ({code}); ask the facilitator for a new one"),
     };

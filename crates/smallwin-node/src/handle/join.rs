@@ -16,6 +16,9 @@ use crate::peer_url::PeerUrl;
 /// How long a node that refuses connections is dialled again before a person hears so.
 const PATIENCE: Duration = Duration::from_secs(4);
 
+/// How long to wait before a node is asked again whose members are all away.
+const NO_ACCEPTER_PAUSE: Duration = Duration::from_secs(2);
+
 impl Handle {
     /// Joins a circle: dials the nodes of the link, fetches the log, asks for acceptance.
     ///
@@ -29,12 +32,14 @@ impl Handle {
             deadline: Instant::now() + within,
             changes: self.changes(),
             is_asked: false,
+            not_before: Instant::now(),
             patience: Instant::now() + PATIENCE,
+            refused: None,
         };
         self.local(Local::Follow { circle }).await?;
         self.approach(link).await?;
         while self.me(circle).await.is_err() {
-            if !attempt.is_asked && self.log(circle).await.is_ok() {
+            if attempt.may_ask() && self.log(circle).await.is_ok() {
                 self.ask_to_join(link).await?;
                 attempt.is_asked = true;
             }
@@ -135,7 +140,12 @@ struct Attempt<'a> {
     link: &'a InviteLink,
     deadline: Instant,
     changes: Receiver<Notice>,
+    /// Whether a join waits for its answer.
     is_asked: bool,
+    /// When the join may be asked for at the earliest.
+    not_before: Instant,
+    /// The last refusal that may pass.
+    refused: Option<String>,
     /// Until when a node that cannot be reached is dialled again.
     patience: Instant,
 }
@@ -155,7 +165,7 @@ impl Attempt<'_> {
         let again = self.deadline.min(Instant::now() + LOOK_AGAIN);
         match timeout_at(again, self.changes.recv()).await {
             Ok(Ok(Notice::JoinRefused { circle, code })) if circle == self.link.circle => {
-                Err(HandleError::JoinRefused { code })
+                self.refused(code)
             }
             Ok(Ok(Notice::NoticeFrom { code, about, .. }))
                 if code == "dial-failed" && self.is_last_hint(about.as_deref()) =>
@@ -169,6 +179,25 @@ impl Attempt<'_> {
         }
     }
 
+    fn may_ask(&self) -> bool {
+        !self.is_asked && Instant::now() >= self.not_before
+    }
+
+    /// Some refusals pass: the join is signed again on the log as it stands then.
+    fn refused(&mut self, code: String) -> Result<(), HandleError> {
+        let pause = match code.as_str() {
+            // Whoever could accept it entered after what the join had seen.
+            "join-stale" => LOOK_AGAIN,
+            // Nobody who could accept it is connected with the node that was asked.
+            "no-accepter" => NO_ACCEPTER_PAUSE,
+            _ => return Err(HandleError::JoinRefused { code }),
+        };
+        self.is_asked = false;
+        self.not_before = Instant::now() + pause;
+        self.refused = Some(code);
+        Ok(())
+    }
+
     /// Whether the node that the node beside could not reach is the only one to try.
     fn is_last_hint(&self, address: Option<&str>) -> bool {
         let hint = self
@@ -180,6 +209,9 @@ impl Attempt<'_> {
     }
 
     fn too_late(&self, handle: &Handle) -> HandleError {
+        if let Some(code) = self.refused.clone() {
+            return HandleError::JoinRefused { code };
+        }
         let what = if self.is_asked {
             "accepting the invite"
         } else {

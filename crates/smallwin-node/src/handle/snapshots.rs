@@ -2,10 +2,11 @@
 
 use smallwin_circle::{
     Body, ChangeHash, CircleId, DocumentRef, Kind, Log, Manifest, ManifestDocument, Purpose,
-    RecordId, SnapshotFile, State,
+    Record, RecordId, SnapshotFile, State,
 };
 use smallwin_sync::Local;
 
+use super::circles::STALE_TRIES;
 use super::{Handle, HandleError};
 use crate::clock::timestamp;
 
@@ -46,19 +47,35 @@ impl Handle {
         let log = self.log(circle).await?;
         let docs = self.agreed_texts(&log).await?;
         let _one_at_a_time = self.0.writing.lock().await;
+        let mut tries = STALE_TRIES;
+        let (record, manifest) = loop {
+            let (record, manifest) = self.sign_snapshot(&log, docs.clone(), title).await?;
+            match self.append_record(circle, &record).await {
+                Err(error) if error.is_stale() && tries > 0 => tries -= 1,
+                appended => break appended.map(|()| (record, manifest))?,
+            }
+        };
+        let bytes = manifest.to_bytes();
+        self.local(Local::Manifest { circle, bytes }).await?;
+        Ok(record.id())
+    }
+
+    /// Signs the manifest and the record that names it; both name the heads that had been seen here.
+    async fn sign_snapshot(
+        &self,
+        log: &Log,
+        docs: Vec<ManifestDocument>,
+        title: &str,
+    ) -> Result<(Record, Manifest), HandleError> {
+        let circle = log.circle();
         let place = self.next(circle).await?;
-        let prev = log
-            .state_at(&place.deps)
-            .snapshots()
-            .last()
-            .map(|snapshot| snapshot.record);
-        // The record is made on what had been seen here, and the manifest names the same heads.
-        let heads = place.deps.clone();
+        let seen = log.state_at(&place.deps);
+        let prev = seen.snapshots().last().map(|snapshot| snapshot.record);
         let manifest = Manifest {
             circle,
             created: timestamp(),
             docs,
-            log: heads,
+            log: place.deps.clone(),
             prev,
             title: title.to_owned(),
         };
@@ -66,22 +83,12 @@ impl Handle {
             .check()
             .map_err(|error| HandleError::Sign(error.to_string()))?;
         let signature = manifest.sign(Purpose::Snapshot, &self.0.device);
-        let record = self.make_at(
-            circle,
-            place,
-            Body::Snapshot {
-                manifest: manifest.hash(),
-                signature,
-                prev,
-            },
-        )?;
-        self.append_record(circle, &record).await?;
-        self.local(Local::Manifest {
-            circle,
-            bytes: manifest.to_bytes(),
-        })
-        .await?;
-        Ok(record.id())
+        let body = Body::Snapshot {
+            manifest: manifest.hash(),
+            signature,
+            prev,
+        };
+        Ok((self.make_at(circle, place, body)?, manifest))
     }
 
     /// Agrees to a snapshot.
