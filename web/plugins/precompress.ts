@@ -1,7 +1,7 @@
 // Writes a brotli and a gzip sibling for every built file that shrinks, so that
 // the node can serve bytes as they are embedded and never compresses at run time.
 import { readdir, readFile, stat, writeFile } from "node:fs/promises";
-import { extname, join } from "node:path";
+import { extname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { brotliCompress, constants, gzip } from "node:zlib";
 import type { Plugin, ResolvedConfig } from "vite";
@@ -35,7 +35,7 @@ export function precompress(): Plugin {
     async closeBundle(error?: Error) {
       // A build that failed must leave nothing that looks finished.
       if (error || !written) return;
-      await compressFolder(join(config.root, config.build.outDir), quality());
+      await compressFolder(resolve(config.root, config.build.outDir), quality());
     },
   };
 }
