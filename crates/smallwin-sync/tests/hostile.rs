@@ -368,7 +368,7 @@ fn a_change_whose_dependency_never_comes_waits_in_bounds() {
         .received
         .iter()
         .filter(|received| received.kind() == "sync")
-        .last()
+        .next_back()
         .unwrap();
     let asked = automerge::sync::Message::decode(&asked.bytes["data"]).unwrap();
     assert_eq!(

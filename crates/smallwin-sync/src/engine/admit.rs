@@ -6,7 +6,7 @@ use smallwin_circle::{Action, CircleId, DeviceKey, DocumentRef, may};
 use smallwin_gate::Rules;
 
 use super::Engine;
-use super::document::{Document, Home, Slot};
+use super::document::{Document, Home, Incoming, Slot};
 use super::judge::{Writers, author};
 use crate::DocKey;
 
@@ -100,7 +100,12 @@ impl Engine {
             inbox, inbox_bytes, ..
         }) = self.documents.get_mut(key)
         {
+            let mut pending = std::mem::take(&mut document.pending);
+            pending.retain(|_, pending| !pending.stored);
+            let loose = std::mem::take(&mut document.loose).into_values();
+            let loose = loose.filter(|loose| !loose.stored).collect();
             *inbox = std::mem::take(&mut document.inbox);
+            inbox.push_front(Incoming::Carried { pending, loose });
             *inbox_bytes = document.inbox_bytes;
         }
     }

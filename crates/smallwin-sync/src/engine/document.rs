@@ -55,11 +55,14 @@ pub(crate) struct Document {
     pub(crate) is_stale: bool,
 }
 
-/// A frontier that waits for its change, and whether storage holds it.
-#[derive(Clone, Copy, Debug)]
+/// A frontier that waits for its change.
+#[derive(Clone, Debug)]
 pub(crate) struct Loose {
     pub(crate) frontier: Frontier,
+    /// Whether storage holds it.
     pub(crate) stored: bool,
+    /// Who brought it; it is forgotten when all of them are gone.
+    pub(crate) from: BTreeSet<ConnId>,
 }
 
 /// Something that waits to be judged for a document.
@@ -82,6 +85,11 @@ pub(crate) enum Incoming {
         frontiers: Vec<Frontier>,
         bytes: usize,
     },
+    /// What waited in a document that begins anew from storage.
+    Carried {
+        pending: BTreeMap<[u8; 32], Pending>,
+        loose: Vec<Loose>,
+    },
     /// The log changed, so that what was refused or pending may be judged otherwise.
     Reconsider,
 }
@@ -91,7 +99,7 @@ impl Incoming {
         match self {
             Incoming::Sync { bytes, .. } | Incoming::Local { bytes, .. } => *bytes,
             Incoming::Frontiers { items, .. } => items.len(),
-            Incoming::Reconsider => 0,
+            Incoming::Carried { .. } | Incoming::Reconsider => 0,
         }
     }
 }

@@ -113,7 +113,7 @@ impl Engine {
         }
         for bytes in stored.frontiers {
             if let Ok(frontier) = Frontier::decode(&bytes) {
-                document.take_frontier(frontier, true);
+                document.take_frontier(frontier, None, true);
             }
         }
         for chunk in stored.chunks {
@@ -127,7 +127,7 @@ impl Engine {
                 && !document.pending.contains_key(&refused.header.hash)
             {
                 if let Some(frontier) = refused.frontier {
-                    document.take_frontier(frontier, false);
+                    document.take_frontier(frontier, None, false);
                 }
                 document.take_refused(refused);
             }
@@ -162,7 +162,7 @@ impl Engine {
                 Incoming::Local { request, .. } => {
                     self.done(request, Err(WriteRefused::NotKept(why.clone())))
                 }
-                Incoming::Frontiers { .. } | Incoming::Reconsider => {}
+                Incoming::Frontiers { .. } | Incoming::Carried { .. } | Incoming::Reconsider => {}
             }
         }
         for request in waiting {
@@ -190,7 +190,7 @@ impl Engine {
                         )),
                     );
                 }
-                Incoming::Frontiers { .. } | Incoming::Reconsider => {}
+                Incoming::Frontiers { .. } | Incoming::Carried { .. } | Incoming::Reconsider => {}
             }
         }
         for request in waiting {
@@ -254,6 +254,9 @@ impl Engine {
             for pending in document.pending.values_mut() {
                 pending.from.remove(&conn);
             }
+            for loose in document.loose.values_mut() {
+                loose.from.remove(&conn);
+            }
             document.forget_orphans();
         }
     }
@@ -266,31 +269,36 @@ fn begins(inbox: &VecDeque<Incoming>) -> bool {
             message, changes, ..
         } => !message.heads.is_empty() || !changes.is_empty(),
         Incoming::Local { changes, .. } => !changes.is_empty(),
-        Incoming::Frontiers { .. } | Incoming::Reconsider => false,
+        Incoming::Frontiers { .. } | Incoming::Carried { .. } | Incoming::Reconsider => false,
     })
 }
 
 impl Document {
     /// Whether nothing would be lost if it were read again from storage later.
     fn is_idle(&self) -> bool {
+        let is_stored = |loose: &Loose| loose.stored || loose.from.is_empty();
         self.flight.is_none()
             && self.inbox.is_empty()
             && self.pending.values().all(|pending| pending.stored)
+            && self
+                .loose
+                .iter()
+                .all(|((_, _, hash), loose)| is_stored(loose) || self.refused.contains_key(hash))
     }
 
-    /// Forgets changes that wait and that nobody who is here brought.
+    /// Forgets changes and frontiers that wait and that nobody who is here brought.
     pub(super) fn forget_orphans(&mut self) {
         let before = self.pending.len();
         self.pending.retain(|_, pending| {
             !pending.from.is_empty() || pending.stored || pending.request.is_some()
         });
         if self.pending.len() != before {
-            self.pending_bytes = self
-                .pending
-                .values()
-                .map(|pending| pending.bytes.len())
-                .sum();
+            self.pending_bytes = self.pending.values().map(|it| it.bytes.len()).sum();
         }
+        let refused = &self.refused;
+        self.loose.retain(|(_, _, hash), loose| {
+            !loose.from.is_empty() || loose.stored || refused.contains_key(hash)
+        });
     }
 
     /// Puts a change that passed the gate among those that wait, unless it is known.
@@ -323,11 +331,25 @@ impl Document {
         pending.request = pending.request.or(request);
     }
 
+    /// Takes over a change that waited before the document began anew.
+    pub(super) fn carry(&mut self, hash: [u8; 32], pending: Pending) {
+        if !self.index.contains(&hash) && !self.refused.contains_key(&hash) {
+            self.pending_bytes += pending.bytes.len();
+            if let Some(before) = self.pending.insert(hash, pending) {
+                self.pending_bytes = self.pending_bytes.saturating_sub(before.bytes.len());
+            }
+        }
+    }
+
     /// Remembers a frontier whose change is not applied yet.
-    pub(super) fn take_frontier(&mut self, frontier: Frontier, stored: bool) {
-        self.loose
-            .entry((frontier.actor, frontier.seq, frontier.hash))
-            .or_insert(Loose { frontier, stored });
+    pub(super) fn take_frontier(&mut self, frontier: Frontier, from: Option<ConnId>, stored: bool) {
+        let place = (frontier.actor, frontier.seq, frontier.hash);
+        let loose = self.loose.entry(place).or_insert_with(|| Loose {
+            frontier,
+            stored,
+            from: BTreeSet::new(),
+        });
+        loose.from.extend(from);
     }
 
     /// Takes a change out of those that wait.

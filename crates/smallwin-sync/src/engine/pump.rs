@@ -90,7 +90,7 @@ impl Engine {
                     ..
                 } => {
                     for frontier in frontiers {
-                        document.take_frontier(frontier, false);
+                        document.take_frontier(frontier, None, false);
                     }
                     requests.push((
                         request,
@@ -98,6 +98,19 @@ impl Engine {
                     ));
                     for change in changes {
                         document.wait(change, None, Some(request), false, self.now);
+                    }
+                }
+                Incoming::Carried { pending, loose } => {
+                    for (hash, pending) in pending {
+                        document.carry(hash, pending);
+                    }
+                    for Loose { frontier, from, .. } in loose {
+                        let conns = from
+                            .into_iter()
+                            .filter(|conn| self.conns.contains_key(conn));
+                        for conn in conns {
+                            document.take_frontier(frontier, Some(conn), false);
+                        }
                     }
                 }
                 Incoming::Reconsider => {}
@@ -117,10 +130,16 @@ impl Engine {
                 continue;
             };
             let known = document.frontiers.get(&frontier.actor);
+            if known.is_some_and(|known| known.seq >= frontier.seq) {
+                continue;
+            }
             let place = (frontier.actor, frontier.seq, frontier.hash);
-            if known.is_some_and(|known| known.seq >= frontier.seq)
-                || document.loose.contains_key(&place)
+            if document
+                .loose
+                .get(&place)
+                .is_some_and(|loose| loose.frontier == frontier)
             {
+                document.take_frontier(frontier, Some(conn), false);
                 continue;
             }
             if frontier.verify(&circle, &id).is_err() {
@@ -131,7 +150,7 @@ impl Engine {
                 self.close(conn, code::POLICY, "too-many-frontiers");
                 return;
             }
-            document.take_frontier(frontier, false);
+            document.take_frontier(frontier, Some(conn), false);
         }
     }
 
@@ -472,7 +491,7 @@ impl Document {
                 .get(actor)
                 .is_none_or(|known| known.seq < *seq);
             if is_newer && index.contains(hash) {
-                newest.insert(*actor, *loose);
+                newest.insert(*actor, loose.clone());
             }
         }
         newest.into_values().collect()
