@@ -5,6 +5,26 @@ import { precompress } from "./plugins/precompress.ts";
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
+/** The policy a node serves pages with, so that `vite preview` shows what it would block. */
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self' 'wasm-unsafe-eval'",
+  "worker-src 'self'",
+  "connect-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "font-src 'self'",
+  "manifest-src 'self'",
+  "base-uri 'none'",
+  "form-action 'self'",
+  "frame-ancestors 'none'",
+  "require-trusted-types-for 'script'",
+  "trusted-types app svelte-trusted-html ProseMirrorClipboard",
+].join("; ");
+
+/** Pages from `vite` reach a running node; start it with `--name` and the address of the pages. */
+const proxy = { "/sync": { target: process.env["SMALLWIN_NODE"] ?? "http://127.0.0.1:7171", ws: true } };
+
 export default defineConfig({
   plugins: [svelte(), precompress()],
   resolve: {
@@ -26,6 +46,8 @@ export default defineConfig({
     sourcemap: false,
     chunkSizeWarningLimit: 700,
   },
+  server: { proxy },
+  preview: { proxy, headers: { "content-security-policy": POLICY } },
   test: {
     environment: "node",
     include: ["src/**/*.test.ts", "tests/**/*.test.ts"],

@@ -35,6 +35,8 @@ export interface ExchangeEvents {
 export class CircleExchange {
   private readonly matches = new Map<CircleId, Match>();
   private readonly presented = new Set<string>();
+  /** Circles that we asked the node to hold. */
+  private readonly hosted = new Set<CircleId>();
   private unmatched: CircleItem[] = [];
 
   constructor(
@@ -152,7 +154,8 @@ export class CircleExchange {
   }
 
   private host(circle: Circle): void {
-    if (circle.stored.hosted || !circle.log || !this.isPaired()) return;
+    if (circle.stored.hosted || !circle.log || !this.isPaired() || this.hosted.has(circle.id)) return;
+    this.hosted.add(circle.id);
     const records = circle.log.records().slice(0, RECORDS_PER_FRAME_MAX);
     this.send(() => [{ type: "smallwin/host", records: records.map(({ bytes }) => bytes) }]);
   }

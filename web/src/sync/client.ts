@@ -354,6 +354,7 @@ export class Client {
   }
 
   private logChanged(circle: Circle): void {
+    this.exchange?.present();
     this.exchange?.logChanged(circle);
     circle.turns
       .take(() => this.settleIn(circle))
