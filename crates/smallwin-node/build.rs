@@ -154,7 +154,13 @@ fn run(web: &Path, program: &str, arguments: &[&str]) {
     } else {
         program.to_owned()
     };
-    let output = Command::new(name).args(arguments).current_dir(web).output();
+    let mut command = Command::new(name);
+    command.args(arguments).current_dir(web);
+    // The best compression takes twelve seconds: only for what is shipped.
+    if env::var_os("PROFILE").is_some_and(|profile| profile == "release") {
+        command.env("SMALLWIN_WEB_QUALITY", "max");
+    }
+    let output = command.output();
     let output = match output {
         Ok(output) => output,
         Err(error) => {

@@ -17,6 +17,7 @@ pub const ENVIRONMENT_IGNORED: &[&str] = &[
     "SMALLWIN_SEED",
     "SMALLWIN_SEEDS",
     "SMALLWIN_SKIP_WEB",
+    "SMALLWIN_WEB_QUALITY",
 ];
 
 type Apply = fn(&mut Layer, &str) -> Result<(), String>;
