@@ -1,7 +1,7 @@
 //! What everybody works towards, whatever breaks: a circle, a place in it, all own devices in it.
 
 use smallwin_circle::{
-    Body, CircleId, DocumentRef, InviteLink, PersonId, Role, SigningKey, Timestamp, join_message, link_message,
+    Body, CircleId, DocumentRef, InviteLink, PersonId, Role, SigningKey, Timestamp, join_message,
 };
 use smallwin_sync::{ConnId, Local};
 
@@ -20,7 +20,7 @@ impl World {
         let after_ms = self.chance.between(self.pace.think_ms / 4, self.pace.think_ms * 2);
         self.agenda.put(after_ms, Happening::Think(site, starts));
         self.pursue(site);
-        if self.phase == Phase::Trouble && self.is_member(site) {
+        if self.phase == Phase::Trouble && self.is_member(site) && self.chance.percent(self.pace.act_percent) {
             self.act(site);
         }
     }
@@ -62,7 +62,6 @@ impl World {
             self.hold_founder_to_it(site, circle);
         }
         if self.is_member(site) {
-            self.take_in_devices(site, circle);
             if site == self.people[0].enters {
                 self.invite_the_next(site);
             }
@@ -123,24 +122,6 @@ impl World {
             self.process_mut(site).asked_ms = Some(now_ms);
             self.ask(site, Local::Host { conn, circle }, Wish::Other { what: "ask the node to host" });
         }
-    }
-
-    fn take_in_devices(&mut self, site: SiteId, circle: CircleId) {
-        let person = self.site(site).person;
-        if self.people[person].enters != site || self.process_mut(site).appending {
-            return;
-        }
-        let pairs = |other: &crate::site::Site| {
-            let partner = other.first_device == Some(site) && other.paired;
-            let own_node = self.site(site).first_device == Some(other.id) && self.site(site).paired;
-            other.person == person && (partner || own_node)
-        };
-        let Some(log) = self.site(site).engine().and_then(|engine| engine.log(&circle)) else { return };
-        let unknown = |other: &&crate::site::Site| log.state().person_of(&other.device.public()).is_none();
-        let Some(other) = self.sites.iter().filter(|other| pairs(other)).find(unknown) else { return };
-        let (device, sealing) = (other.device.public(), other.sealing.public());
-        let consent = other.device.sign(&link_message(&self.site(site).device.public(), &device));
-        self.append(site, Body::Link { device, consent, sealing }, "link a device");
     }
 
     fn invite_the_next(&mut self, site: SiteId) {
@@ -230,7 +211,8 @@ impl World {
         let expires = smallwin_sync::Millis(self.clock().0 + 600_000);
         let secret_hash = *blake3::hash(&secret).as_bytes();
         self.ask(node, Local::Pair { secret_hash, expires }, Wish::Other { what: "let a browser pair" });
-        let pair = Local::PairWith { conn, secret: secret.to_vec() };
+        let node_device = self.site(node).device.public();
+        let pair = Local::PairWith { conn, node_device, secret: secret.to_vec() };
         self.ask(site, pair, Wish::Other { what: "pair with the node" });
     }
 }

@@ -197,7 +197,17 @@ impl World {
             return Err(Violation::new("no panic", format!("{} caught {panics} panics", state.name)));
         }
         if self.options.plant.is_none_or(|plant| plant != Plant::LostFrame) && !engine.settled() {
-            return Err(Violation::new("settled", format!("{} does not know that all is said", state.name)));
+            let unsettled: Vec<String> = engine
+                .connections()
+                .iter()
+                .filter(|conn| !conn.settled && !self.tainted.contains(&conn.conn))
+                .map(|conn| format!("{} ({:?}, ready: {})", conn.conn.0, conn.circles.values(), conn.ready))
+                .collect();
+            // A peer whose connection carried forgeries is believed to be where those claimed.
+            if !unsettled.is_empty() || engine.connections().iter().all(|conn| conn.settled) {
+                let what = format!("{} does not know that all is said on {}", state.name, unsettled.join(", "));
+                return Err(Violation::new("settled", what));
+            }
         }
         Ok(())
     }

@@ -106,6 +106,8 @@ struct Pace {
     way_jitter_ms: u64,
     disk_ms: u64,
     think_ms: u64,
+    /// How often people who think also act.
+    act_percent: u64,
     trouble_ms: u64,
     documents_open_max: usize,
 }
@@ -269,7 +271,8 @@ impl Pace {
             way_ms: chance.between(1, 80),
             way_jitter_ms: chance.between(1, 120),
             disk_ms: if slow_disk { chance.between(200, 1500) } else { chance.between(1, 60) },
-            think_ms: chance.between(400, 2500),
+            think_ms: chance.between(600, 2500),
+            act_percent: if chance.percent(10) { 50 } else { chance.between(10, 30) },
             trouble_ms: chance.between(1500, 12_000),
             documents_open_max: if chance.percent(40) { 3 } else { 64 },
         }

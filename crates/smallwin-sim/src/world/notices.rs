@@ -24,6 +24,7 @@ impl World {
             }
             Notice::JoinRefused { code, .. } => {
                 self.tell(site, format_args!("is refused as a member: {code}"));
+                self.asked_in_vain(site, &code);
             }
             Notice::Refused { document, hashes, reason } => {
                 let (name, hashes) = (self.name(&document), list(&hashes));
@@ -66,6 +67,14 @@ impl World {
         if self.site(site).runs(starts) {
             self.crash(site, 50);
             self.agenda.put(100, Happening::Start(site));
+        }
+    }
+
+    /// A join whose past does not know its accepter yet is signed anew, on what is known now.
+    fn asked_in_vain(&mut self, site: SiteId, code: &str) {
+        let person = self.site(site).person;
+        if code == "join-stale" && self.people[person].enters == site {
+            self.people[person].join = None;
         }
     }
 

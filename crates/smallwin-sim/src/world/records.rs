@@ -47,8 +47,8 @@ impl World {
     pub(super) fn record(&self, site: SiteId, circle: Option<CircleId>, body: Body) -> Record {
         let state = self.site(site);
         let author = state.device.public();
-        let log = circle.and_then(|circle| state.engine()?.log(&circle));
-        let (seq, prev, deps) = log.map(|log| log.next(&author)).unwrap_or_default();
+        let next = circle.and_then(|circle| state.engine()?.next_record(&circle));
+        let (seq, prev, deps) = next.unwrap_or_default();
         let claimed = Timestamp::from_unix_ms(self.clock().0);
         let payload = Payload { author, body, circle, claimed, deps, prev, seq };
         Record::sign(&payload, &state.device).expect("a record of ours is well formed")
@@ -81,7 +81,7 @@ impl World {
         if let (Wish::Write { document, .. }, Some(circle)) = (wish, circle) {
             self.process_mut(site).writing.remove(&document_key(document, &circle));
         }
-        let excused = matches!(error, LocalError::ReadOnly(_) | LocalError::NoConnection)
+        let excused = matches!(error, LocalError::ReadOnly(_) | LocalError::NoConnection | LocalError::Stale)
             || matches!(wish, Wish::Forbidden { .. })
             // Another wish of ours may have made room for itself in the meantime.
             || (matches!(wish, Wish::Write { .. }) && matches!(error, LocalError::NotOpen));

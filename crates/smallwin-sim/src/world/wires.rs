@@ -140,7 +140,7 @@ impl World {
     pub(super) fn close(&mut self, site: SiteId, conn: ConnId, code: u16, reason: &str) {
         self.tell(site, format_args!("closes {} with {code}: {reason}", conn.0));
         let tainted = self.tainted.contains(&conn) || self.tainted.contains(&other(conn));
-        if PROTOCOL_CODES.contains(&code) && !tainted && !reason.contains("time") {
+        if PROTOCOL_CODES.contains(&code) && !tainted && reason != "handshake-too-slow" {
             self.violated("honest peers stay", format!("{} closes with {code}: {reason}", self.site(site).name));
         }
         if self.network.send(conn, Parcel::Bye) {
