@@ -2,9 +2,8 @@
 //! the rest.
 
 use std::collections::VecDeque;
-use std::ops::ControlFlow;
 
-use crate::{Batch, Chunk, DocKey, Health, Memory, Page, Seq, Store, StoreError};
+use crate::{Batch, Chunk, DocKey, Health, Memory, Page, Seq, Store, StoreError, Visit};
 
 /// An in-memory disk under the driver's hand, deterministic.
 ///
@@ -119,12 +118,7 @@ impl Store for Faulty {
         self.durable.get(table, key)
     }
 
-    fn scan(
-        &self,
-        table: u8,
-        prefix: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), StoreError> {
+    fn scan(&self, table: u8, prefix: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
         self.durable.scan(table, prefix, visit)
     }
 

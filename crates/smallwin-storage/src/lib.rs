@@ -51,4 +51,4 @@ pub use key::{ChunkHash, DocKey, Seq};
 pub use lock::Lock;
 pub use memory::Memory;
 pub use page::{Entry, Page};
-pub use store::{Health, Store};
+pub use store::{Health, Store, Visit};

@@ -1,9 +1,10 @@
 //! A store that forgets: for tests, for the simulation, and for a command line that is only passing by.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 
-use crate::{Batch, Chunk, ChunkHash, ChunkKind, DocKey, Health, Op, Page, Seq, Store, StoreError};
+use crate::{
+    Batch, Chunk, ChunkHash, ChunkKind, DocKey, Health, Op, Page, Seq, Store, StoreError, Visit,
+};
 
 /// Keeps everything in memory; durable for as long as it lives. Deterministic: no clock, no chance, no
 /// order but that of keys and commits.
@@ -134,12 +135,7 @@ impl Store for Memory {
         Ok(self.rows.get(&(table, key.to_vec())).cloned())
     }
 
-    fn scan(
-        &self,
-        table: u8,
-        prefix: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), StoreError> {
+    fn scan(&self, table: u8, prefix: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
         let from = (table, prefix.to_vec());
         let rows = self
             .rows

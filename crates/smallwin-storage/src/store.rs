@@ -16,6 +16,9 @@ pub enum Health {
     },
 }
 
+/// Gets a row's key and value, and says whether to go on.
+pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
+
 /// A place where documents (sets of chunks) and small tables are kept.
 ///
 /// One thread owns it (usually the [`Committer`](crate::Committer)'s). To add an engine, implement the
@@ -66,12 +69,7 @@ pub trait Store: Send {
     ///
     /// # Errors
     /// [`StoreError::Corrupted`] as for [`Store::get`]; rows before the fault were visited.
-    fn scan(
-        &self,
-        table: u8,
-        prefix: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), StoreError>;
+    fn scan(&self, table: u8, prefix: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError>;
 
     /// Whether it takes writes.
     fn health(&self) -> Health;

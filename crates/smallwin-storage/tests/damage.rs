@@ -10,13 +10,13 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use smallwin_storage::{
-    Batch, Chunk, ChunkHash, ChunkKind, DocKey, JournalStore, Memory, Op, OpenError, Options, Seq,
-    Store, StoreError,
+    Batch, Chunk, ChunkHash, ChunkKind, DocKey, JournalStore, Memory, Op, OpenError, Options, Rows,
+    Seq, Store, StoreError,
 };
 use tempfile::TempDir;
 
 mod common;
-use common::{Dice, batch};
+use common::{Dice, batch, fast_dir};
 
 const SEED: u64 = 7;
 
@@ -286,7 +286,7 @@ fn a_purged_document_is_nowhere_in_the_folder() {
 #[test]
 fn only_the_owner_can_enter() {
     use std::os::unix::fs::PermissionsExt;
-    let parent = tempfile::tempdir().unwrap();
+    let parent = fast_dir();
     let dir = parent.path().join("data").join("store");
     drop(open(&dir).unwrap());
     for dir in [&dir, &dir.join("journal")] {
@@ -304,7 +304,7 @@ fn only_the_owner_can_enter() {
 
 /// A closed store with the first `n` batches, and what it must answer.
 fn written(n: u64) -> (TempDir, Memory) {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = fast_dir();
     let mut store = open(dir.path()).unwrap();
     for n in 1..=n {
         store.commit(&batch(SEED, n)).unwrap();
@@ -315,7 +315,7 @@ fn written(n: u64) -> (TempDir, Memory) {
 
 /// As [`written`], all in one segment, and not closed.
 fn written_wide(n: u64) -> (TempDir, Memory) {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = fast_dir();
     let mut store = open_wide(dir.path()).unwrap();
     for n in 1..=n {
         store.commit(&batch(SEED, n)).unwrap();
@@ -333,7 +333,7 @@ fn memory(n: u64) -> Memory {
 
 /// Document 1 has one chunk with the word marker, in the first segment; document 2 one in the last.
 fn one_chunk_in_an_older_segment() -> (TempDir, JournalStore) {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = fast_dir();
     let options = Options {
         segment_bytes: 100,
         ..Options::default()
@@ -377,8 +377,8 @@ fn answers_truly(store: &dyn Store, memory: &Memory, context: &str) -> bool {
     all
 }
 
-fn rows(store: &dyn Store, table: u8) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
-    let mut rows = Vec::new();
+fn rows(store: &dyn Store, table: u8) -> Result<Rows, StoreError> {
+    let mut rows = Rows::new();
     store.scan(table, &[], &mut |key, value| {
         rows.push((key.to_vec(), value.to_vec()));
         ControlFlow::Continue(())
@@ -453,7 +453,7 @@ fn files_under(dir: &Path) -> Vec<PathBuf> {
 }
 
 fn copy_of(dir: &Path) -> TempDir {
-    let copy = tempfile::tempdir().unwrap();
+    let copy = fast_dir();
     for file in files_under(dir) {
         let to = copy.path().join(file.strip_prefix(dir).unwrap());
         fs::create_dir_all(to.parent().unwrap()).unwrap();

@@ -9,7 +9,7 @@ use smallwin_storage::{
 };
 
 mod common;
-use common::batch;
+use common::{batch, fast_dir};
 
 const SEED: u64 = 3;
 const BATCHES: u64 = 8;
@@ -17,7 +17,7 @@ const BATCHES: u64 = 8;
 #[test]
 fn k1_a_fault_at_any_step_loses_nothing_acknowledged() {
     let steps = {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = fast_dir();
         let disk = Disk::failing(Fault::Never);
         assert_eq!(work(dir.path(), &disk), Some(BATCHES));
         disk.steps()
@@ -30,7 +30,7 @@ fn k1_a_fault_at_any_step_loses_nothing_acknowledged() {
     let once = (0..steps).map(Fault::Once);
     let from = (0..steps).step_by(4).map(Fault::From);
     for fault in once.chain(from) {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = fast_dir();
         let Some(acknowledged) = work(dir.path(), &Disk::failing(fault)) else {
             continue;
         };

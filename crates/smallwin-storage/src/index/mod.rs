@@ -127,7 +127,7 @@ impl Index {
             match op {
                 StoredOp::Erased => {}
                 StoredOp::PutChunk { doc, chunk } if chunks == Chunks::New => {
-                    self.overlay.put_chunk(doc, extent(record, chunk));
+                    self.put_new_chunk(doc, extent(record, chunk))?;
                 }
                 StoredOp::PutChunk { doc, chunk } => self.put_chunk(doc, extent(record, chunk))?,
                 StoredOp::Replace {
@@ -164,10 +164,7 @@ impl Index {
 
     /// Whether a chunk is kept.
     pub(crate) fn knows(&mut self, doc: &DocKey, hash: &ChunkHash) -> Result<bool, Trouble> {
-        if self.overlay.document(doc).is_none() {
-            let stored = Extents::stored(&self.stored_extents(doc)?.0);
-            self.overlay.set_document(doc, stored);
-        }
+        self.bring(doc)?;
         match self
             .overlay
             .document(doc)
@@ -381,8 +378,27 @@ impl Index {
     }
 
     fn put_chunk(&mut self, doc: &DocKey, extent: Extent) -> Result<(), Trouble> {
-        if !self.knows(doc, &extent.hash)? {
+        if self.knows(doc, &extent.hash)? {
+            Ok(())
+        } else {
+            self.put_new_chunk(doc, extent)
+        }
+    }
+
+    /// Puts a chunk that is not kept.
+    fn put_new_chunk(&mut self, doc: &DocKey, extent: Extent) -> Result<(), Trouble> {
+        if !self.overlay.put_chunk(doc, extent) {
+            self.bring(doc)?;
             self.overlay.put_chunk(doc, extent);
+        }
+        Ok(())
+    }
+
+    /// Brings what sled holds of a document into the overlay.
+    fn bring(&mut self, doc: &DocKey) -> Result<(), Trouble> {
+        if self.overlay.document(doc).is_none() {
+            let stored = Extents::stored(&self.stored_extents(doc)?.0);
+            self.overlay.set_document(doc, stored);
         }
         Ok(())
     }

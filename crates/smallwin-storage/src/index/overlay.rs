@@ -38,7 +38,7 @@ pub(crate) enum Base {
 pub(crate) struct Stored {
     pub(crate) extents: usize,
     /// The first eight bytes of every hash, ascending: a miss is certain, a hit is looked up.
-    prints: Vec<[u8; 8]>,
+    prints: Vec<u64>,
 }
 
 /// Whether a chunk is kept.
@@ -76,12 +76,14 @@ impl Overlay {
         self.documents.insert(*doc, extents);
     }
 
-    /// The document must have been set before, and not have the chunk.
-    pub(crate) fn put_chunk(&mut self, doc: &DocKey, extent: Extent) {
-        if let Some(extents) = self.documents.get_mut(doc) {
-            self.bytes += EXTENT_COST;
-            extents.put(extent);
-        }
+    /// Puts a chunk that is not kept. Whether the document is here: if not, set it first.
+    pub(crate) fn put_chunk(&mut self, doc: &DocKey, extent: Extent) -> bool {
+        let Some(extents) = self.documents.get_mut(doc) else {
+            return false;
+        };
+        self.bytes += EXTENT_COST;
+        extents.put(extent);
+        true
     }
 
     pub(crate) fn row(&self, table: u8, key: &[u8]) -> Option<&Option<RowValue>> {
@@ -109,7 +111,7 @@ const EXTENT_COST: usize = 2 * EXTENT_BYTES;
 impl Extents {
     /// What sled holds and nothing newer.
     pub(crate) fn stored(list: &[Extent]) -> Self {
-        let mut prints: Vec<[u8; 8]> = list.iter().map(|extent| print(&extent.hash)).collect();
+        let mut prints: Vec<u64> = list.iter().map(|extent| print(&extent.hash)).collect();
         prints.sort_unstable();
         let base = Base::Stored(Stored {
             extents: list.len(),
@@ -156,7 +158,7 @@ impl Extents {
     }
 }
 
-fn print(hash: &ChunkHash) -> [u8; 8] {
+fn print(hash: &ChunkHash) -> u64 {
     let [a, b, c, d, e, f, g, h, ..] = *hash.as_bytes();
-    [a, b, c, d, e, f, g, h]
+    u64::from_ne_bytes([a, b, c, d, e, f, g, h])
 }

@@ -4,6 +4,9 @@
 //! commit, numbered without gaps. A full segment is closed with a seal. So a segment that lost its end
 //! shows it, and only the last segment can end in a torn record: what a crash interrupted, which nobody was
 //! told about, and which is cut. Anything else that is not a sound record is damage.
+//!
+//! One case cannot be told apart: the very last record, damaged after a crash, looks like a torn one and is
+//! cut. After a clean stop the checkpoint knows better; after a crash the peers do, and send it again.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Seek, SeekFrom};
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::frame::{FRAME_BYTES, Framer};
 use super::segment::{self, BadHeader, End, HEADER_BYTES, Header};
@@ -198,7 +198,7 @@ fn open_last(
 fn settle(
     disk: &Disk,
     file: &mut File,
-    path: &PathBuf,
+    path: &Path,
     last: &[u8],
     at: usize,
 ) -> Result<(), StoreError> {

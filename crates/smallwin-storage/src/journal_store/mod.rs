@@ -14,7 +14,7 @@ use crate::journal::ops::{Stored, StoredOp};
 use crate::journal::{Journal, Purges, Record};
 use crate::limits::{INDEX_CACHE_BYTES, SCAN_ROWS, SEGMENT_BYTES};
 use crate::{
-    Batch, Chunk, ChunkKind, DocKey, Health, Lock, OpenError, Page, Seq, Store, StoreError,
+    Batch, Chunk, ChunkKind, DocKey, Health, Lock, OpenError, Page, Seq, Store, StoreError, Visit,
 };
 
 /// Keeps everything in a folder: `journal/` holds the bytes, `index/` is sled, `CHECKPOINT` says how far
@@ -291,12 +291,7 @@ impl Store for JournalStore {
         value.map(|value| self.value(value)).transpose()
     }
 
-    fn scan(
-        &self,
-        table: u8,
-        prefix: &[u8],
-        visit: &mut dyn FnMut(&[u8], &[u8]) -> ControlFlow<()>,
-    ) -> Result<(), StoreError> {
+    fn scan(&self, table: u8, prefix: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
         let mut after: Option<Vec<u8>> = None;
         loop {
             let page =

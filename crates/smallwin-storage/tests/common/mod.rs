@@ -2,6 +2,19 @@
 
 use smallwin_storage::{Batch, Chunk, ChunkHash, ChunkKind, DocKey, Op};
 
+/// A folder in memory where there is such a thing: these tests end no process and cut no power, so what is
+/// synced and what is not makes no difference to them but time.
+#[allow(dead_code, reason = "the crash test needs a real disk")]
+pub(crate) fn fast_dir() -> tempfile::TempDir {
+    let memory = std::path::Path::new("/dev/shm");
+    if memory.is_dir() {
+        tempfile::tempdir_in(memory)
+    } else {
+        tempfile::tempdir()
+    }
+    .unwrap()
+}
+
 /// Batch number n (from 1). Mostly small changes to a few documents, a counter row, now and then a large
 /// value, a snapshot that replaces chunks, a deletion, rarely a purge.
 pub(crate) fn batch(seed: u64, n: u64) -> Batch {
