@@ -122,9 +122,8 @@ fn k1_a_node_that_dies_while_others_write_loses_nothing_it_acknowledged() {
         told
     });
     until("some of it arrived", || {
-        shared_texts(team.anke.data())
-            .contains("zin-2.")
-            .then_some(())
+        let shown = run(team.anke.data(), &["show", TITLE, "checkin"]);
+        shown.out.contains("zin-2.").then_some(())
     });
     team.noor.kill();
     let told = writer.join().unwrap();

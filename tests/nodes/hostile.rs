@@ -10,6 +10,7 @@
 use std::{
     io::{Read, Write},
     net::TcpStream,
+    time::Duration,
 };
 
 use smallwin_tests::{
@@ -85,9 +86,23 @@ fn g2_requests_that_are_no_http_are_refused() {
     let many: String = (0..2_000)
         .map(|number| format!("X-{number}: y\r\n"))
         .collect();
+    for path in [
+        "/../../etc/passwd",
+        "/%2e%2e/%2e%2e/etc/passwd",
+        "/..%5c..%5cetc%5cpasswd",
+        "//etc/passwd",
+    ] {
+        // A path without a file behind it is the page itself, which then says that there is nothing.
+        let answer = answer_to(
+            &authority,
+            &format!("GET {path} HTTP/1.1\r\n{host}Connection: close\r\n\r\n"),
+        );
+        assert!(
+            !answer.contains("root:"),
+            "no file of the machine is served"
+        );
+    }
     for request in [
-        format!("GET /../../etc/passwd HTTP/1.1\r\n{host}\r\n"),
-        format!("GET /%2e%2e/%2e%2e/etc/passwd HTTP/1.1\r\n{host}\r\n"),
         format!("GET /sync HTTP/1.1\r\n{host}\r\n"),
         format!("GET / HTTP/1.1\r\n{host}{many}\r\n"),
         format!("GET /{} HTTP/1.1\r\n{host}\r\n", "a".repeat(100_000)),
@@ -96,10 +111,6 @@ fn g2_requests_that_are_no_http_are_refused() {
         "POST / HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n".to_owned(),
     ] {
         let answer = answer_to(&authority, &request);
-        assert!(
-            !answer.contains("root:"),
-            "no file of the machine is served"
-        );
         assert!(
             !answer.starts_with("HTTP/1.1 200"),
             "{}: {answer}",
@@ -114,11 +125,14 @@ fn g2_requests_that_are_no_http_are_refused() {
     assert!(fine.starts_with("HTTP/1.1 200"), "{fine}");
 }
 
+/// What a node answers to these bytes before it closes, or until it was silent for a while.
 fn answer_to(authority: &str, request: &str) -> String {
     let mut stream = TcpStream::connect(authority).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(2)))
+        .unwrap();
     // The node may close before it has read all: what counts is what it said.
     let _ = stream.write_all(request.as_bytes());
-    let _ = stream.shutdown(std::net::Shutdown::Write);
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer);
     String::from_utf8_lossy(&answer).into_owned()

@@ -8,7 +8,7 @@ use smallwin_tests::{PatchedClient, TITLE, Team, device_key, run, shared_texts, 
 /// C3: the frames carry Anke's own good signatures; what counts is that Anke may not write the step.
 #[tokio::test]
 async fn c3_every_node_refuses_what_an_outer_member_writes_in_the_step() {
-    let team = Team::meet("outer");
+    let mut team = Team::meet("outer");
     write(team.noor.data(), "step", "effect", "Er is altijd iemand.");
     let before = team.until_both_have(&["altijd iemand."]);
     let link: InviteLink = team.invite("outer").parse().unwrap();
@@ -28,10 +28,15 @@ async fn c3_every_node_refuses_what_an_outer_member_writes_in_the_step() {
         before.contains("altijd iemand."),
         after.contains("altijd iemand.")
     );
-    let aside = run(team.anke.data(), &["show", TITLE, "refused"]).must();
-    assert!(
-        aside.contains("step"),
-        "it is kept aside, and shown: {aside}"
-    );
     assert!(!shared_texts(team.noor.data()).contains("Ingevoegd"));
+    team.noor.kill();
+    team.anke.kill();
+    for data in [team.noor.data(), team.anke.data()] {
+        let aside = run(data, &["show", TITLE, "refused"]).must();
+        assert!(
+            aside.contains("step") && aside.contains("Anke"),
+            "it is kept aside, and shown: {aside}"
+        );
+        assert!(!shared_texts(data).contains("Ingevoegd"));
+    }
 }

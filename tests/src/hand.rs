@@ -1,9 +1,14 @@
 //! A socket that says whatever a test wants: a peer without manners.
 
+use std::time::Duration;
+
 use futures_util::{SinkExt, StreamExt};
 use minicbor::{Encoder, data::Type, decode::Decoder};
 use tokio::net::TcpStream;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, tungstenite::Message};
+
+/// How long the other side may be silent while it is waited for.
+const DEADLINE: Duration = Duration::from_secs(20);
 
 /// A WebSocket to a node, driven by hand.
 #[derive(Debug)]
@@ -36,8 +41,15 @@ impl HandSocket {
             .is_ok()
     }
 
-    /// The next binary frame; `None` when the other side closed.
+    /// The next binary frame; `None` when the other side closed. Fails the test when nothing comes for long.
     pub async fn next(&mut self) -> Option<Vec<u8>> {
+        // Pings come all the time; they are not what is waited for.
+        tokio::time::timeout(DEADLINE, self.next_binary())
+            .await
+            .expect("the other side says something, or closes")
+    }
+
+    async fn next_binary(&mut self) -> Option<Vec<u8>> {
         loop {
             match self.socket.next().await? {
                 Ok(Message::Binary(bytes)) => return Some(bytes.to_vec()),

@@ -128,7 +128,11 @@ impl PatchedClient {
         let tag = self.tag;
         self.send(
             "smallwin/log",
-            &[("circle", Value::Bytes(&tag)), ("heads", Value::Bytes(&[]))],
+            &[
+                ("circle", Value::Bytes(&tag)),
+                ("heads", Value::Bytes(&[])),
+                ("ids", Value::Bytes(&[])),
+            ],
         )
         .await;
         loop {
@@ -137,15 +141,16 @@ impl PatchedClient {
                 .next()
                 .await
                 .expect("the node keeps the connection of a member");
-            let records = byte_list_of(&frame, "records");
-            if text_of(&frame, "type").as_deref() != Some("smallwin/log") || records.is_empty() {
+            if text_of(&frame, "type").as_deref() != Some("smallwin/log") {
                 continue;
             }
-            let mut records = records
-                .iter()
-                .map(|bytes| Record::parse(bytes).expect("a node tells records"));
-            let mut log = Log::new(records.next().expect("there is a first"))
-                .expect("the first is the genesis");
+            let mut records = byte_list_of(&frame, "records")
+                .into_iter()
+                .map(|bytes| Record::parse(&bytes).expect("a node tells records"));
+            // What does not begin with the genesis is news, not the whole log.
+            let Some(Ok(mut log)) = records.next().map(Log::new) else {
+                continue;
+            };
             for record in records {
                 log.insert(record).expect("a node tells records that hold");
             }
