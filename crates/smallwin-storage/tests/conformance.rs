@@ -9,6 +9,9 @@ use smallwin_storage::{
 };
 use tempfile::TempDir;
 
+mod common;
+use common::fast_dir;
+
 struct InMemory;
 
 impl Fixture for InMemory {
@@ -73,7 +76,7 @@ impl Journalled {
 impl Fixture for Journalled {
     type Engine = JournalStore;
     fn create(&mut self) -> JournalStore {
-        self.dirs.push(tempfile::tempdir().unwrap());
+        self.dirs.push(fast_dir());
         self.open()
     }
     fn reopen(&mut self, store: JournalStore) -> JournalStore {

@@ -24,7 +24,7 @@ use smallwin_storage::conformance::Model;
 const ROUNDS_PER_STORE: u64 = 10;
 
 /// Small, so that crashes also hit the change of segments and the checkpoint.
-const SEGMENT_BYTES: u64 = 200_000;
+const SEGMENT_BYTES: u64 = 60_000;
 
 /// The child's part: it is this same test program, started with these variables set.
 const CHILD_DIR: &str = "SMALLWIN_CRASH_CHILD_DIR";
@@ -56,7 +56,7 @@ fn k1_every_acknowledged_batch_survives_a_kill() {
             let wrote = kill_while_opening(dir.path(), store_seed, dice.below(30_000));
             acknowledged = wrote.max(acknowledged);
         } else {
-            let batches = dice.below(80);
+            let batches = dice.below(30);
             let more = dice.below(2_000);
             acknowledged =
                 kill_while_writing(dir.path(), store_seed, batches, more).max(acknowledged);

@@ -1,10 +1,11 @@
-//! The workload of the crash and damage tests: every batch is a pure function of (seed, n).
+//! What the tests share: a fast folder, and a workload in which every batch is a pure function of (seed, n).
+
+#![allow(dead_code, reason = "no test uses all of it")]
 
 use smallwin_storage::{Batch, Chunk, ChunkHash, ChunkKind, DocKey, Op};
 
 /// A folder in memory where there is such a thing: these tests end no process and cut no power, so what is
 /// synced and what is not makes no difference to them but time.
-#[allow(dead_code, reason = "the crash test needs a real disk")]
 pub(crate) fn fast_dir() -> tempfile::TempDir {
     let memory = std::path::Path::new("/dev/shm");
     if memory.is_dir() {
