@@ -55,7 +55,7 @@ pub struct InviteState {
     pub role: Role,
     /// Until when a member device may accept a join.
     pub expires: Timestamp,
-    /// The valid joins; more than one are contested.
+    /// The valid joins; those of several people are contested.
     pub used_by: Vec<RecordId>,
 }
 
@@ -306,7 +306,7 @@ impl State {
         }
     }
 
-    /// A join is filed with its invite; the second one takes the first one's role.
+    /// A join is filed with its invite; the second person takes the first one's role.
     fn note_join(&mut self, view: &View<'_>, invite: &RecordId, join: &Entry) {
         // The invite of an effective join may be frozen since; then nobody looks it up either.
         if let Some(state) = self.invites.get_mut(invite) {
@@ -315,8 +315,9 @@ impl State {
                 .partition_point(|id| rank_of(view, id) < Some(join.rank));
             state.used_by.insert(at, join.rank.1);
         }
-        for rival in view.joins(invite).take(3).collect::<Vec<_>>() {
-            self.note_role(view, &PersonId::of(&rival.record.payload().author));
+        // Whoever came between was noted as contested when they came.
+        if let Some(first) = view.joins(invite).next() {
+            self.note_role(view, &PersonId::of(&first.record.payload().author));
         }
     }
 

@@ -117,6 +117,29 @@ fn concurrent_joins_of_one_invite_are_contested_until_a_new_word() {
 }
 
 #[test]
+fn who_asks_twice_to_join_is_one_member_and_no_equivocator() {
+    let mut log = small_circle();
+    let id = say(&mut log, 0, invite(9, Role::Inner));
+    let first = join(&log, 4, 1, id, 9);
+    // The answer got lost; meanwhile the log went on, and another device accepts.
+    let mut apart = log.clone();
+    say(&mut apart, 2, share(2));
+    let second = join(&apart, 4, 2, id, 9);
+    assert_ne!(first.id(), second.id());
+    apart.insert(second.clone()).unwrap();
+    say(&mut apart, 4, share(4));
+    log.insert(first.clone()).unwrap();
+    for record in apart.not_in(&log.ids().collect()) {
+        log.insert(record.clone()).unwrap();
+    }
+    for id in [first.id(), second.id()] {
+        assert_eq!(log.verdict(&id), Verdict::Valid);
+    }
+    assert_eq!(log.state().role_of(&person(4)), Some(Role::Inner));
+    assert!(log.state().is_shared(&DocumentRef::voice(&person(4))));
+}
+
+#[test]
 fn of_concurrent_grants_the_lowest_counts_and_a_later_one_replaces_it() {
     let mut log = small_circle();
     say(

@@ -31,7 +31,7 @@ function judgeJoin({ author, body }: Payload, past: View): string | undefined {
   if (body.kind !== "join") return "it is no join";
   const invite = past.effectiveId(body.invite)?.record.payload.body;
   if (invite?.kind !== "invite") return "the invite is not valid";
-  if (past.joins(body.invite, 1).length > 0) return "the invite was used";
+  if (past.firstJoin(body.invite) !== undefined) return "the invite was used";
   if (past.roleOfDevice(author) !== undefined) return "its author takes part already";
   const message = joinMessage(past.ledger.circle, author, body.sealing);
   return unless(fits(invite.invite, message, body.proof), "the invite's proof does not fit");

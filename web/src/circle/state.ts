@@ -46,7 +46,7 @@ export interface InviteState {
   readonly role: Role;
   /** Until when a member device may accept a join. */
   readonly expires: string;
-  /** The valid joins; more than one are contested. */
+  /** The valid joins; those of several people are contested. */
   readonly usedBy: readonly RecordId[];
 }
 
@@ -256,14 +256,16 @@ export class State {
     for (const revision of this.revisions) this.addOwnDocuments(revision, person);
   }
 
-  /** A join is filed with its invite; the second one takes the first one's role. */
+  /** A join is filed with its invite; the second person takes the first one's role. */
   private noteJoin(view: View, invite: RecordId, join: LedgerEntry): void {
     const found = this.inviteStates.get(invite);
     if (found !== undefined) {
       const usedBy = [...found.item.usedBy, join.rank.id].sort((a, b) => byRank(view, a, b));
       this.inviteStates.set(invite, { rank: found.rank, item: { ...found.item, usedBy } });
     }
-    for (const rival of view.joins(invite, 3)) this.noteRole(view, rival.record.payload.author);
+    // Whoever came between was noted as contested when they came.
+    const first = view.firstJoin(invite);
+    if (first !== undefined) this.noteRole(view, first.record.payload.author);
   }
 
   private noteRole(view: View, person: PersonId): void {

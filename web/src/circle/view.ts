@@ -20,13 +20,15 @@ export class View {
   /**
    * The first number under which the author made several records: from there on they count for nothing,
    * because no two devices could agree on which of them came first.
+   *
+   * Joins beside joins are no such thing: who got no answer asks again, having seen more of the log, and both
+   * may be accepted. Each is judged for itself.
    */
   frozenFrom(author: DeviceKey): number | undefined {
     const chain = this.ledger.chains.get(author);
     const isFork = (seq: number) => {
-      const rivals = chain?.get(seq) ?? [];
-      const first = rivals.findIndex((place) => this.has(place));
-      return first >= 0 && rivals.findLastIndex((place) => this.has(place)) > first;
+      const [first, ...others] = (chain?.get(seq) ?? []).filter((place) => this.has(place));
+      return others.length > 0 && !(this.isJoin(first) && others.every((place) => this.isJoin(place)));
     };
     return this.ledger.forks.get(author)?.find(isFork);
   }
@@ -43,20 +45,18 @@ export class View {
     return this.effective(this.ledger.places.get(id));
   }
 
-  /** The effective joins of an invite, `most` of them: one is a member, several are contested. */
-  joins(invite: RecordId, most: number): LedgerEntry[] {
-    const found: LedgerEntry[] = [];
+  /** The first effective join of an invite, or the first by somebody else than `author`. */
+  firstJoin(invite: RecordId, author?: DeviceKey): LedgerEntry | undefined {
     for (const place of this.ledger.joins.get(invite) ?? []) {
       const entry = this.effective(place);
-      if (entry !== undefined) found.push(entry);
-      if (found.length === most) break;
+      if (entry !== undefined && entry.record.payload.author !== author) return entry;
     }
-    return found;
+    return undefined;
   }
 
-  /** Whether the record is a join that has a rival. */
+  /** Whether the record is a join whose invite somebody else used too. */
   isContested({ record: { payload } }: LedgerEntry): boolean {
-    return payload.body.kind === "join" && this.joins(payload.body.invite, 2).length > 1;
+    return payload.body.kind === "join" && this.firstJoin(payload.body.invite, payload.author) !== undefined;
   }
 
   /**
@@ -80,6 +80,10 @@ export class View {
   roleOfDevice(device: DeviceKey): Role | undefined {
     const person = this.personOf(device);
     return person === undefined ? undefined : this.roleOf(person);
+  }
+
+  private isJoin(place: number | undefined): boolean {
+    return place !== undefined && this.ledger.entries[place]?.record.payload.body.kind === "join";
   }
 
   private gives({ record: { payload } }: LedgerEntry): Role | undefined {

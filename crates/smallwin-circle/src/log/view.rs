@@ -41,19 +41,25 @@ impl<'a> View<'a> {
 
     /// The first number under which the author made several records: from there on they count for
     /// nothing, because no two devices could agree on which of them came first.
+    ///
+    /// Joins beside joins are no such thing: who got no answer asks again, having seen more of the log,
+    /// and both may be accepted. Each is judged for itself.
     pub(crate) fn frozen_from(&self, author: &DeviceKey) -> Option<u64> {
         let forks = self.ledger.forks.get(author)?;
         let chain = self.ledger.chains.get(author)?;
         let is_fork = |seq: &u64| {
             let rivals = chain.get(seq).map(Vec::as_slice).unwrap_or_default();
+            let mut seen = rivals.iter().filter(|place| self.contains(**place));
+            let is_join = seen.next().is_some_and(|place| self.is_join(*place));
             // Two are enough to know; a hostile author may have made thousands.
-            rivals
-                .iter()
-                .filter(|place| self.contains(**place))
-                .nth(1)
-                .is_some()
+            seen.any(|place| !(is_join && self.is_join(*place)))
         };
         forks.iter().copied().find(is_fork)
+    }
+
+    fn is_join(&self, place: usize) -> bool {
+        let entry = self.ledger.entry(place);
+        entry.is_some_and(|entry| matches!(entry.record.payload().body, Body::Join { .. }))
     }
 
     /// The record at this place, when it is in view, was valid in its past, and is not frozen.
@@ -71,7 +77,7 @@ impl<'a> View<'a> {
         self.effective(*self.ledger.places.get(id)?)
     }
 
-    /// The effective joins of an invite: one is a member, several are contested.
+    /// The effective joins of an invite: those of one person make a member, those of several are contested.
     pub(crate) fn joins(&self, invite: &RecordId) -> impl Iterator<Item = &'a Entry> + use<'a> {
         let view = *self;
         let places = self
@@ -85,10 +91,14 @@ impl<'a> View<'a> {
             .filter_map(move |place| view.effective(*place))
     }
 
-    /// Whether the record is a join that has a rival.
+    /// Whether the record is a join whose invite somebody else used too.
     pub(crate) fn is_contested(&self, entry: &Entry) -> bool {
         match &entry.record.payload().body {
-            Body::Join { invite, .. } => self.joins(invite).nth(1).is_some(),
+            Body::Join { invite, .. } => {
+                let author = &entry.record.payload().author;
+                self.joins(invite)
+                    .any(|rival| rival.record.payload().author != *author)
+            }
             _ => false,
         }
     }

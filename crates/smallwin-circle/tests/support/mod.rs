@@ -289,7 +289,7 @@ impl World {
             self.logs[n as usize].insert(record.clone()),
             Ok(Inserted::New(_))
         );
-        if taken {
+        if taken && !self.records.iter().any(|known| known.id() == record.id()) {
             self.records.push(record);
         }
         taken
@@ -317,6 +317,11 @@ impl World {
         let Some((invite, number)) = pick(&self.invites, b) else {
             return;
         };
+        if b % 8 == 5 {
+            // Who got no answer asks elsewhere, with what the other one knows.
+            let again = join(&self.logs[accepter as usize], n, accepter, invite, number);
+            self.keep(accepter, again);
+        }
         let proof = if b == 255 { number + 1 } else { number };
         let record = join(&self.logs[n as usize], n, accepter, invite, proof);
         self.keep(n, record);
