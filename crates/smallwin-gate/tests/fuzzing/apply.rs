@@ -68,7 +68,18 @@ pub fn apply(doc: &Automerge, bytes: &[u8]) -> Outcome {
 
 /// Saves and loads; also with the raw changes, as they are sent to others.
 pub fn saves(doc: &Automerge) -> Result<(), String> {
-    let loaded = Automerge::load(&doc.save()).map_err(|error| format!("{error}"))?;
+    let loaded = Automerge::load(&doc.save()).map_err(|error| {
+        let words = error.to_string();
+        let inner = words
+            .rsplit("document chunk ops: ")
+            .next()
+            .unwrap_or_default();
+        inner
+            .split(": mark end OpId")
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    })?;
     if loaded.get_heads() == doc.get_heads() {
         Ok(())
     } else {

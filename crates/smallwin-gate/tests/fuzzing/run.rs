@@ -25,8 +25,17 @@ pub struct Tally {
     pub honest: u64,
     /// Refused by the gate, and Automerge would have broken.
     pub saved: BTreeMap<String, u64>,
+    /// The smallest example for each of these, when they are to be kept.
+    pub examples: Option<BTreeMap<String, Example>>,
     /// Refusals by their words.
     pub refusals: BTreeMap<String, u64>,
+}
+
+/// A change that the gate refuses and that breaks Automerge.
+#[derive(Debug, Clone)]
+pub struct Example {
+    pub base: Vec<Vec<u8>>,
+    pub change: Vec<u8>,
 }
 
 /// A document with its index, and honest changes to make worse.
@@ -142,12 +151,15 @@ pub fn try_one(dice: &mut Dice<'_>, base: &mut Base, tally: &mut Tally) {
     let words: String = words.collect();
     *tally.refusals.entry(words.clone()).or_default() += 1;
     // What the gate is for is seen on a part of what it refuses.
-    if dice.one_in(16) {
+    if tally.examples.is_some() || dice.one_in(16) {
         match apply(&base.doc, &bytes) {
             Outcome::Fine(_) => *tally.strict.entry(words).or_default() += 1,
             Outcome::Error(_) => {}
             Outcome::Panic(what) | Outcome::Poison(what) => {
-                *tally.saved.entry(what).or_default() += 1;
+                *tally.saved.entry(what.clone()).or_default() += 1;
+                if let Some(examples) = &mut tally.examples {
+                    keep_example(examples, what, base, &bytes);
+                }
             }
         }
     }
@@ -172,5 +184,24 @@ fn judge(dice: &mut Dice<'_>, base: &mut Base, index: OpIndex, bytes: &[u8], tal
     if dice.one_in(4) && base.pool.hashes.len() < 200 {
         base.index = index;
         base.go_on(dice, bytes, *doc, tally);
+    }
+}
+
+fn keep_example(
+    examples: &mut BTreeMap<String, Example>,
+    what: String,
+    base: &Base,
+    change: &[u8],
+) {
+    let size = |example: &Example| example.base.concat().len() + example.change.len();
+    let changes = base.doc.get_changes(&[]);
+    let raw = changes.iter().map(|change| change.raw_bytes().to_vec());
+    let example = Example {
+        base: raw.collect(),
+        change: change.to_vec(),
+    };
+    match examples.get(&what) {
+        Some(kept) if size(kept) <= size(&example) => {}
+        _ => drop(examples.insert(what, example)),
     }
 }
