@@ -196,6 +196,33 @@ fn somebody_elses_work_needs_somebody_elses_signature() {
 }
 
 #[test]
+fn nobody_can_put_words_under_another_name_by_building_on_them() {
+    // C3: carla, who may write here, forges a change of bram and builds a signed one of hers on it.
+    let (mut net, anna, bram, circle, key) = setting();
+    let check_in = DocumentRef::check_in(1);
+    let (id, doc) = (
+        check_in.id(&circle),
+        net.open_document(anna, &circle, &check_in),
+    );
+    let mut document = net.peers[anna].document(&doc);
+    let before = document.get_heads();
+    let bram_key = net.peers[bram].device.clone();
+    let forged = edit(
+        &document, &bram_key, 9, &circle, &check_in, "q1", "van bram",
+    );
+    document.load_incremental(&forged.changes.concat()).unwrap();
+    let mine = edit(&document, &key, 9, &circle, &check_in, "q1", "van carla");
+    document.load_incremental(&mine.changes.concat()).unwrap();
+    let mut carla = client(&mut net, anna, &circle, &key);
+    carla.frontier(&mut net, &id, &mine.frontier.encode());
+    carla.exchange(&mut net, &id, &mut document, &mut State::new());
+    assert_eq!(net.peers[anna].heads(&doc), before);
+    // Once bram's own frontier is there, both stand.
+    carla.frontier(&mut net, &id, &forged.frontier.encode());
+    assert_eq!(net.peers[anna].heads(&doc), document.get_heads());
+}
+
+#[test]
 fn the_two_short_killers_do_nothing() {
     // G1, G2: P1 divides by zero in Automerge, P2 makes it ask for 16 GB.
     let p1 = [0x42, 0, 0, 1, 0, 3, 1, 0, 7, 0];
@@ -367,8 +394,7 @@ fn a_change_whose_dependency_never_comes_waits_in_bounds() {
     let asked = carla
         .received
         .iter()
-        .filter(|received| received.kind() == "sync")
-        .next_back()
+        .rfind(|received| received.kind() == "sync")
         .unwrap();
     let asked = automerge::sync::Message::decode(&asked.bytes["data"]).unwrap();
     assert_eq!(

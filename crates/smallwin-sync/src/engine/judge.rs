@@ -31,30 +31,96 @@ pub(super) fn judge(
     rules: &Rules,
 ) -> Verdict {
     let candidates = Candidates { document };
-    let covered = covered(&candidates);
-    let mut standings = blocked(&candidates, index);
+    let mut distrusted = BTreeSet::new();
+    loop {
+        let (proven, mut standings) = prove(&candidates, writers, index, &mut distrusted);
+        let verdict = decide(&candidates, writers, &proven, index, rules, &mut standings);
+        // A frontier proves what lies below its change only when that change is admitted too:
+        // otherwise those who never see it could not come to the same.
+        let admitted: BTreeSet<&[u8; 32]> = verdict.admitted.iter().collect();
+        let is_broken = |place: &&Place| {
+            standings.get(&place.2) == Some(&Standing::Bad)
+                && chain(&candidates, place)
+                    .iter()
+                    .any(|hash| admitted.contains(hash))
+        };
+        let trusted = document
+            .loose
+            .keys()
+            .filter(|place| !distrusted.contains(*place));
+        let broken: Vec<Place> = trusted.filter(is_broken).copied().collect();
+        if broken.is_empty() {
+            return verdict;
+        }
+        distrusted.extend(broken);
+        *index = index_of(document, &[], rules);
+    }
+}
+
+/// The index of the document and of some changes that are to be applied to it.
+pub(super) fn index_of(document: &Document, more: &[[u8; 32]], rules: &Rules) -> ChangeIndex {
+    let candidates = Candidates { document };
+    let mut index = ChangeIndex::new();
+    for change in document.live.get_changes(&[]) {
+        if let Ok(header) = smallwin_gate::read_change(change.raw_bytes()) {
+            // It was admitted before.
+            let _admitted = index.admit(&header, rules);
+        }
+    }
+    for header in more.iter().filter_map(|hash| candidates.header(hash)) {
+        let _admitted = index.admit(header, rules);
+    }
+    index
+}
+
+/// An actor, the seq and the hash of a frontier.
+type Place = ([u8; 40], u64, [u8; 32]);
+
+/// What is proven to be its author's work, and what cannot be admitted for want of something.
+fn prove(
+    candidates: &Candidates<'_>,
+    writers: &Writers,
+    index: &ChangeIndex,
+    distrusted: &mut BTreeSet<Place>,
+) -> (Proven, BTreeMap<[u8; 32], Standing>) {
+    loop {
+        let proven = Proven::of(candidates, writers, distrusted);
+        let standings = blocked(candidates, index, &proven);
+        let loose = candidates.document.loose.keys();
+        let blocked: Vec<Place> = loose
+            .filter(|place| !distrusted.contains(*place) && standings.contains_key(&place.2))
+            .copied()
+            .collect();
+        if blocked.is_empty() {
+            return (proven, standings);
+        }
+        distrusted.extend(blocked);
+    }
+}
+
+fn decide(
+    candidates: &Candidates<'_>,
+    writers: &Writers,
+    proven: &Proven,
+    index: &mut ChangeIndex,
+    rules: &Rules,
+    standings: &mut BTreeMap<[u8; 32], Standing>,
+) -> Verdict {
     let mut verdict = Verdict::default();
     for hash in candidates.hashes() {
         let Some(header) = candidates.header(&hash) else {
             continue;
         };
-        if !standings.contains_key(&hash) && standing_of(header, &covered, writers) == Root::Yes {
-            admit_closure(
-                hash,
-                &candidates,
-                index,
-                rules,
-                &mut standings,
-                &mut verdict,
-            );
+        if !standings.contains_key(&hash) && standing_of(header, proven, writers) == Root::Yes {
+            admit_closure(hash, candidates, index, rules, standings, &mut verdict);
         }
     }
-    for (hash, pending) in &document.pending {
+    for (hash, pending) in &candidates.document.pending {
         match standings.get(hash) {
             Some(Standing::Admitted) => {}
             Some(Standing::Bad) => verdict.refused.push((*hash, MALFORMED)),
             Some(Standing::Incomplete) | None => {
-                if let Root::No(code) = standing_of(&pending.header, &covered, writers) {
+                if let Root::No(code) = standing_of(&pending.header, proven, writers) {
                     verdict.refused.push((*hash, code));
                 }
             }
@@ -91,6 +157,21 @@ impl Candidates<'_> {
             .is_some_and(super::refused::RefusedChange::is_final)
     }
 
+    /// Whether its author was proven before: storage holds it, or it was refused for want of a right.
+    fn was_proven(&self, hash: &[u8; 32]) -> bool {
+        let is_stored = self
+            .document
+            .pending
+            .get(hash)
+            .is_some_and(|pending| pending.stored);
+        is_stored
+            || self
+                .document
+                .refused
+                .get(hash)
+                .is_some_and(|refused| !refused.is_final())
+    }
+
     fn hashes(&self) -> Vec<[u8; 32]> {
         self.document
             .pending
@@ -105,7 +186,7 @@ impl Candidates<'_> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Standing {
     Admitted,
-    /// Something that it builds on is not here.
+    /// It is not proven, or something that it builds on is not or is not here.
     Incomplete,
     /// It, or something that it builds on, breaks a rule that nothing later can mend.
     Bad,
@@ -120,7 +201,7 @@ enum Root {
     No(&'static str),
 }
 
-fn standing_of(header: &ChangeHeader, covered: &BTreeSet<[u8; 32]>, writers: &Writers) -> Root {
+fn standing_of(header: &ChangeHeader, proven: &Proven, writers: &Writers) -> Root {
     let Writers::Devices { verdicts, pinned } = writers else {
         return Root::Yes;
     };
@@ -130,7 +211,7 @@ fn standing_of(header: &ChangeHeader, covered: &BTreeSet<[u8; 32]>, writers: &Wr
     let Some(device) = author(&header.actor) else {
         return Root::No(MALFORMED);
     };
-    if !covered.contains(&header.hash) {
+    if !proven.has(&header.hash) {
         return Root::Unproven;
     }
     match verdicts.get(&device) {
@@ -148,36 +229,77 @@ pub(super) fn author(actor: &[u8]) -> Option<DeviceKey> {
     DeviceKey::from_bytes(*actor.first_chunk()?).ok()
 }
 
-/// The candidates on the chain of a frontier, back from the change that it names.
-fn covered(candidates: &Candidates<'_>) -> BTreeSet<[u8; 32]> {
-    let mut covered = BTreeSet::new();
-    for (actor, seq, hash) in candidates.document.loose.keys() {
-        let mut next = Some((*hash, *seq));
-        while let Some((hash, seq)) = next.take() {
-            let header = candidates
-                .header(&hash)
-                .filter(|header| header.actor == *actor && header.seq == seq);
-            let Some(header) = header else { break };
-            if !covered.insert(hash) || seq <= 1 {
-                break;
-            }
-            let is_predecessor = |dep: &&[u8; 32]| {
-                candidates
-                    .header(dep)
-                    .is_some_and(|before| before.actor == *actor && before.seq == seq - 1)
-            };
-            next = header
-                .deps
-                .iter()
-                .find(is_predecessor)
-                .map(|dep| (*dep, seq - 1));
-        }
-    }
-    covered
+/// Which candidates are proven to be their author's work.
+struct Proven {
+    /// Nothing needs a proof in the open space.
+    everything: bool,
+    hashes: BTreeSet<[u8; 32]>,
 }
 
-/// The candidates that build on something that is not here, or on something malformed.
-fn blocked(candidates: &Candidates<'_>, index: &ChangeIndex) -> BTreeMap<[u8; 32], Standing> {
+impl Proven {
+    fn of(candidates: &Candidates<'_>, writers: &Writers, distrusted: &BTreeSet<Place>) -> Proven {
+        let Writers::Devices { pinned, .. } = writers else {
+            return Proven {
+                everything: true,
+                hashes: BTreeSet::new(),
+            };
+        };
+        let mut hashes: BTreeSet<[u8; 32]> = candidates.hashes().into_iter().collect();
+        hashes.retain(|hash| candidates.was_proven(hash));
+        for place in candidates.document.loose.keys() {
+            if !distrusted.contains(place) {
+                hashes.extend(chain(candidates, place));
+            }
+        }
+        // Who signed a share vouches for the heads that it names and for all below them.
+        let mut left = pinned.clone();
+        let mut seen = BTreeSet::new();
+        while let Some(hash) = left.pop() {
+            if let Some(header) = candidates.header(&hash).filter(|_| seen.insert(hash)) {
+                hashes.insert(hash);
+                left.extend(&header.deps);
+            }
+        }
+        Proven {
+            everything: false,
+            hashes,
+        }
+    }
+
+    fn has(&self, hash: &[u8; 32]) -> bool {
+        self.everything || self.hashes.contains(hash)
+    }
+}
+
+/// The candidates on the chain of a frontier, back from the change that it names.
+fn chain(candidates: &Candidates<'_>, (actor, seq, hash): &Place) -> Vec<[u8; 32]> {
+    let mut chain = Vec::new();
+    let mut next = Some((*hash, *seq));
+    while let Some((hash, seq)) = next.take() {
+        let is_next = |header: &&ChangeHeader| header.actor == *actor && header.seq == seq;
+        let Some(header) = candidates.header(&hash).filter(is_next) else {
+            break;
+        };
+        chain.push(hash);
+        let is_predecessor = |dep: &&[u8; 32]| {
+            let before = candidates.header(dep);
+            before.is_some_and(|before| before.actor == *actor && before.seq + 1 == seq)
+        };
+        next = header
+            .deps
+            .iter()
+            .find(is_predecessor)
+            .map(|dep| (*dep, seq - 1));
+    }
+    chain
+}
+
+/// The candidates that build on something that is not here, not proven, or malformed.
+fn blocked(
+    candidates: &Candidates<'_>,
+    index: &ChangeIndex,
+    proven: &Proven,
+) -> BTreeMap<[u8; 32], Standing> {
     let mut dependents: BTreeMap<[u8; 32], Vec<[u8; 32]>> = BTreeMap::new();
     let mut bad = Vec::new();
     let mut incomplete = Vec::new();
@@ -185,6 +307,9 @@ fn blocked(candidates: &Candidates<'_>, index: &ChangeIndex) -> BTreeMap<[u8; 32
         let Some(header) = candidates.header(&hash) else {
             continue;
         };
+        if !proven.has(&hash) {
+            incomplete.push(hash);
+        }
         for dep in header.deps.iter().filter(|dep| !index.contains(dep)) {
             if candidates.header(dep).is_some() {
                 dependents.entry(*dep).or_default().push(hash);

@@ -2,14 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use automerge::ChangeHash;
 use smallwin_circle::Frontier;
 use smallwin_gate::ChangeIndex;
 
 use super::Engine;
 use super::apply::apply;
 use super::document::{Document, Flight, Home, Incoming, Loose, Participant, Slot, Verdict};
-use super::judge::judge;
+use super::judge::{index_of, judge};
 use super::keep::Work;
 use super::refused::{MALFORMED, RefusedChange, UNSIGNED};
 use super::send::code;
@@ -35,7 +34,7 @@ impl Engine {
         let (flight, writes) = self.flight(key, &document, &index, verdict, participants, requests);
         // Changes that Automerge could not take must leave the index again.
         document.index = if flight.failed {
-            rebuilt(&document, &flight.flight.admitted, &rules)
+            index_of(&document, &flight.flight.admitted, &rules)
         } else {
             index
         };
@@ -513,30 +512,6 @@ impl Document {
             !is_applied && !is_outdone
         });
     }
-}
-
-/// The index of the document and of the changes that are to be applied to it.
-fn rebuilt(
-    document: &Document,
-    admitted: &[[u8; 32]],
-    rules: &smallwin_gate::Rules,
-) -> ChangeIndex {
-    let mut index = ChangeIndex::new();
-    for change in document.live.get_changes(&[] as &[ChangeHash]) {
-        if let Ok(header) = smallwin_gate::read_change(change.raw_bytes()) {
-            // It was admitted before.
-            let _admitted = index.admit(&header, rules);
-        }
-    }
-    for hash in admitted {
-        let pending = document.pending.get(hash).map(|pending| &pending.header);
-        if let Some(header) =
-            pending.or_else(|| document.refused.get(hash).map(|refused| &refused.header))
-        {
-            let _admitted = index.admit(header, rules);
-        }
-    }
-    index
 }
 
 fn row_key(document: &DocKey, last: &[u8]) -> Vec<u8> {
