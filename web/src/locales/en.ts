@@ -9,6 +9,7 @@ export const en: Catalogue = {
     home: "All Small Wins",
     language: "Language",
     verify: "Check a recorded step",
+    check: "Check a file",
     settings: "Settings",
     back: "Back",
     cancel: "Cancel",

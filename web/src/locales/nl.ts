@@ -9,6 +9,7 @@ export const nl = {
     home: "Alle Small Wins",
     language: "Taal",
     verify: "Controleer een vastgelegde stap",
+    check: "Controleren",
     settings: "Instellingen",
     back: "Terug",
     cancel: "Annuleren",
@@ -111,7 +112,7 @@ export const nl = {
     share: "Delen",
     shareTitle: "Je stem delen?",
     shareHelp: (n: number) =>
-      `${count(n, "ander", "anderen")} in deze kring kunnen je antwoorden dan lezen, ook wie later meedoet. Wat je eerder typte en weghaalde, gaat niet mee.`,
+      `${count(n, "ander in deze kring kan", "anderen in deze kring kunnen")} je antwoorden dan lezen, en ook wie later meedoet. Wat je eerder typte en weghaalde, gaat niet mee.`,
     shareNobody:
       "Nog niemand anders doet mee. Wie later in de kring komt, kan je antwoorden dan lezen. Wat je eerder typte en weghaalde, gaat niet mee.",
     shareCheck: "Staan er geen namen van cliënten in? Delen kun je niet terugdraaien.",
@@ -182,7 +183,7 @@ export const nl = {
     looking: "We zoeken de Small Win op…",
     lookingLong:
       "Het duurt langer dan anders. De computer van degene die je uitnodigt staat misschien uit. We blijven het proberen. Je kunt deze pagina ook later weer openen.",
-    circle: (n: number) => `In deze kring zitten al ${count(n, "persoon", "mensen")}.`,
+    circle: (n: number) => (n === 1 ? "In deze kring zit 1 persoon." : `In deze kring zitten ${n} mensen.`),
     role: (role: string) => `Je doet mee als: ${role}`,
     name: "Je naam",
     nameHelp: "Zo zien anderen jou.",

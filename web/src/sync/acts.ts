@@ -4,7 +4,7 @@ import * as A from "@automerge/automerge/slim";
 import { compareBytes, compareIds } from "../circle/bytes.ts";
 import { caseDocument, type DocumentRef, draftDocument, stepDocument, voiceDocument } from "../circle/document.ts";
 import { documentIdBytes, type PersonId, type RecordId } from "../circle/ids.ts";
-import { formatInviteLink, type Hint, inviteSigner, parseHint, parseInviteLink } from "../circle/invite-link.ts";
+import { formatHint, formatInviteLink, type Hint, inviteSigner, parseHint, parseInviteLink } from "../circle/invite-link.ts";
 import {
   type Manifest,
   manifestDocument,
@@ -77,15 +77,20 @@ export function isLoopback(address: string): boolean {
 
 /** Opens an invitation: names the circle to the node, and has our own node dial where it leads. */
 export async function openInvitation(client: Client, link: string): Promise<Circle> {
-  const { origin, circle: id, secret, hints } = parseInviteLink(link);
-  const circle = await client.book.invited(id, link);
+  const circle = await client.book.invited(parseInviteLink(link).circle, link);
   client.tryAgain(circle);
-  if (client.isAtOwnNode) {
-    const elsewhere = hints.filter(({ url }) => new URL(url).host !== location.host);
-    const there = elsewhere.length > 0 || origin === location.origin ? elsewhere : [{ url: toSocket(origin) }];
-    for (const hint of there) client.dial("nodeKey" in hint ? `${hint.url}~${hint.nodeKey}` : hint.url, id, secret);
-  }
+  dialInvitation(client, circle);
   return circle;
+}
+
+/** Has our own node dial where an invitation leads; nothing when this page came from there. */
+export function dialInvitation(client: Client, circle: Circle): void {
+  const { link } = circle.stored;
+  if (!link || !client.isAtOwnNode) return;
+  const { origin, secret, hints } = parseInviteLink(link);
+  const elsewhere: Hint[] = hints.filter(({ url }) => new URL(url).host !== location.host);
+  if (hints.length === 0 && origin !== location.origin) elsewhere.push({ url: toSocket(origin) });
+  for (const hint of elsewhere) client.dial(formatHint(hint), circle.id, secret);
 }
 
 function toSocket(origin: string): string {

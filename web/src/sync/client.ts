@@ -8,7 +8,7 @@ import { may } from "../circle/may.ts";
 import { linkMessage } from "../circle/messages.ts";
 import { isDocumentKind } from "../model/index.ts";
 import { fromB64u, toB64u, toHex } from "./bytes.ts";
-import { fillVoice } from "./acts.ts";
+import { dialInvitation, fillVoice } from "./acts.ts";
 import { type Circle, CircleBook } from "./circle-book.ts";
 import { CircleExchange } from "./circle-exchange.ts";
 import type { Database } from "./database.ts";
@@ -269,6 +269,7 @@ export class Client {
     this.exchange.present();
     this.adapter.ready(channel);
     if (this.isAtOwnNode) void this.followOwnNode();
+    for (const circle of this.book.all()) dialInvitation(this, circle);
     this.changed();
   }
 

@@ -32,7 +32,8 @@ export interface RefusedWork {
   readonly hash: string;
   readonly reason: string;
   readonly text: string;
-  readonly at: number;
+  /** Orders the changes of one document as they were written. */
+  readonly order: number;
   readonly hidden: boolean;
 }
 
@@ -83,9 +84,13 @@ export class OpenDocument implements OpenText {
     return this.heads.join() === this.keptHeads.join();
   }
 
-  /** Goes on with another handle of the same document. */
-  replace(handle: DocHandle<unknown>): void {
+  /** Leaves its handle, before that one goes. */
+  leave(): void {
     this.handle.off("heads-changed", this.tell);
+  }
+
+  /** Goes on with another handle of the same document. */
+  goOn(handle: DocHandle<unknown>): void {
     this.handle = handle;
     handle.on("heads-changed", this.tell);
     this.tell();
@@ -228,8 +233,9 @@ export class Documents {
       await this.database.write([...(await rowsOfRemoval(this.database, id)), ...rows, ...(whole ? [whole] : [])]);
       document.keptHeads = A.getHeads(fresh);
       document.frontiers.forget();
+      document.leave();
       this.repo.delete(id as unknown as RepoDocumentId);
-      document.replace(this.handleOf(id, fresh));
+      document.goOn(this.handleOf(id, fresh));
       this.events.refused(refused);
       this.events.kept(document);
     });
@@ -237,7 +243,8 @@ export class Documents {
 
   private workOf(document: OpenDocument, change: A.DecodedChange, reason: string): RefusedWork {
     const { id: documentId, circle, kind } = document;
-    return { documentId, circle, kind, hash: change.hash, reason, text: textOf(change), at: Date.now(), hidden: false };
+    const { hash, startOp: order } = change;
+    return { documentId, circle, kind, hash, reason, text: textOf(change), order, hidden: false };
   }
 }
 
@@ -269,8 +276,8 @@ function textOf(change: A.DecodedChange): string {
   for (const op of change.ops) {
     const { action, insert, value } = op as { action: string; insert?: boolean; value?: unknown };
     if (action === "set" && insert && typeof value === "string") text += value;
-    else if (action === "makeMap" && insert && text !== "") text += "\n";
+    else if (action === "makeMap" && insert) text += "\n";
   }
-  return text.trim();
+  return text;
 }
 

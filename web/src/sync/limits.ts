@@ -21,6 +21,9 @@ export const SILENCE_MS_MAX = 20_000;
 /** How long the answer to that may take. */
 export const ANSWER_MS_MAX = 8_000;
 
+/** The same when the browser says that the network is gone. */
+export const UNPLUGGED_ANSWER_MS_MAX = 1_500;
+
 /** How long a handshake may take, from opening the socket. */
 export const HANDSHAKE_MS_MAX = 15_000;
 

@@ -13,6 +13,7 @@ import {
   RETRY_MS_MIN,
   SILENCE_MS_MAX,
   SOCKET_BYTES_MAX,
+  UNPLUGGED_ANSWER_MS_MAX,
 } from "./limits.ts";
 import { Turns } from "./turns.ts";
 import { decodeFrame, encodeFrame, type Incoming, type Outgoing } from "./wire.ts";
@@ -69,7 +70,7 @@ export class NodeSocket {
 
   start(): void {
     globalThis.addEventListener?.("online", this.wake);
-    globalThis.addEventListener?.("offline", this.doubt);
+    globalThis.addEventListener?.("offline", this.unplugged);
     globalThis.document?.addEventListener("visibilitychange", this.wake);
     this.dial();
   }
@@ -77,7 +78,7 @@ export class NodeSocket {
   stop(): void {
     this.closed = true;
     globalThis.removeEventListener?.("online", this.wake);
-    globalThis.removeEventListener?.("offline", this.doubt);
+    globalThis.removeEventListener?.("offline", this.unplugged);
     globalThis.document?.removeEventListener("visibilitychange", this.wake);
     clearTimeout(this.retry);
     this.drop();
@@ -185,21 +186,24 @@ export class NodeSocket {
   }
 
   private heard(): void {
-    this.listenFor(SILENCE_MS_MAX, this.doubt);
+    this.listenFor(SILENCE_MS_MAX, () => this.doubt(ANSWER_MS_MAX));
   }
 
   /** Asks whether the node is still there. */
-  private readonly doubt = (): void => {
+  private doubt(answerMs: number): void {
     const { channel } = this;
     if (!channel) return;
     this.send(channel, () => [ALIVE]);
-    this.listenFor(ANSWER_MS_MAX, () => this.fail());
-  };
+    this.listenFor(answerMs, () => this.fail());
+  }
+
+  /** The network is gone; a node on this very computer may still answer, and then at once. */
+  private readonly unplugged = (): void => this.doubt(UNPLUGGED_ANSWER_MS_MAX);
 
   /** The network is back, or the page is looked at again: try now. */
   private readonly wake = (): void => {
     if (globalThis.document?.visibilityState === "hidden") return;
-    if (this.channel) this.doubt();
+    if (this.channel) this.doubt(ANSWER_MS_MAX);
     else if (!this.socket) this.dial();
   };
 

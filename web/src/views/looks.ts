@@ -77,7 +77,12 @@ export function myRole(client: Client, circle: Circle): Role | null {
   return circle.state?.roleOfDevice(client.identity.name) ?? null;
 }
 
+/**
+ * Whether the page lets its user write. Nodes judge for themselves; the tests prove it with
+ * a page built by `VITE_SMALLWIN_PATCHED=1`, which ignores its own rules.
+ */
 export function mayWrite(client: Client, circle: Circle, ref: DocumentRef): boolean {
+  if (import.meta.env["VITE_SMALLWIN_PATCHED"] === "1") return true;
   const { state } = circle;
   return state !== null && may(state, client.identity.name, "write", ref) === undefined;
 }
