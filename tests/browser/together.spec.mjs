@@ -15,7 +15,7 @@ test("typing, Enter and Backspace-join in one paragraph at the same moment end e
   await Promise.all([
     (async () => {
       await here.caretBefore("Wij");
-      await here.press("x y z ", 6);
+      await here.type("x y z ");
     })(),
     (async () => {
       await there.caretBefore("Daarna");

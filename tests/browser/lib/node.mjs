@@ -41,6 +41,8 @@ export function command(data, args, { input, env } = {}) {
       const code = error ? (typeof error.code === "number" ? error.code : -1) : 0;
       done({ code, out, err });
     });
+    // A command that refuses may end before it reads.
+    child.stdin.on("error", () => {});
     child.stdin.end(input ?? "");
   });
 }

@@ -1,0 +1,146 @@
+// A person at a page: does what people do there, and reads what it tells them.
+import { Editor } from "./editor.mjs";
+import { until } from "./wait.mjs";
+
+export class Person {
+  /** Opens the node's pairing link in a fresh browser profile and gives a name. */
+  static async pair(browser, node, name) {
+    const person = new Person();
+    person.name = name;
+    person.context = await browser.newContext({ locale: "nl-NL", acceptDownloads: true });
+    person.page = await person.context.newPage();
+    person.complaints = [];
+    person.page.on("pageerror", (error) => person.complaints.push(String(error)));
+    person.page.on("console", (message) => {
+      if (message.type() === "error") person.complaints.push(message.text());
+    });
+    await person.page.goto((await node.must(["pair"])).trim());
+    await person.page.getByTestId("name-input").fill(name);
+    await person.page.getByTestId("name-submit").click();
+    await person.page.getByTestId("new-link").waitFor();
+    return person;
+  }
+
+  /** Begins a Small Win. */
+  async begin(title) {
+    await this.page.getByTestId("new-link").click();
+    await this.page.getByTestId("new-title").fill(title);
+    await this.page.getByTestId("new-submit").click();
+    await this.#entered(title);
+  }
+
+  /** Makes an invitation and returns its link. */
+  async invite(role) {
+    await this.#go("circle");
+    await this.page.getByTestId(`invite-role-${role}`).check();
+    await this.page.getByTestId("invite-create").click();
+    return this.page.getByTestId("invite-url").inputValue();
+  }
+
+  /** Takes an invitation. */
+  async join(link, title) {
+    await this.page.getByTestId("paste-link").fill(link);
+    await this.page.getByTestId("paste-submit").click();
+    await this.page.getByTestId("join-submit").click();
+    await this.page.getByTestId("join-open").click();
+    await this.#entered(title);
+  }
+
+  async #entered(title) {
+    await until(`${this.name} sees "${title}"`, async () => {
+      const shown = await this.pageText();
+      if (shown.includes(title)) return true;
+      throw new Error(`the page says: ${shown}\nand complains: ${this.complaints.join("; ")}`);
+    });
+    [, this.circle] = new URL(this.page.url()).hash.match(/^#\/sw\/([^/]+)/);
+  }
+
+  /** The shared answer to a question of the check-in, with the caret in it. */
+  async answer(question) { return this.#field(`check-in/${question}`, `checkin-${question}-shared`); }
+
+  /** The own answer to a question. */
+  async voice(question) { return this.#field(`check-in/${question}`, `checkin-${question}-voice`); }
+
+  /** A text of the meaningful step. */
+  async step(text) { return this.#field("step", `step-${text}`); }
+
+  async #field(place, testId) {
+    await this.#go(place);
+    const editor = new Editor(this.page, testId);
+    await editor.field.waitFor();
+    if (await editor.isEditable()) await editor.caretAtEnd();
+    return editor;
+  }
+
+  async openCheckIn(question = "q1") { await this.#go(`check-in/${question}`); }
+  async openStep() { await this.#go("step"); }
+
+  async #go(place) {
+    await this.page.evaluate((hash) => { location.hash = hash; }, `#/sw/${this.circle}/${place}`);
+  }
+
+  /** Shares the own answers. */
+  async share(question) {
+    await this.openCheckIn(question);
+    await this.page.getByTestId("share-voice").click();
+    await this.page.getByTestId("share-confirm").click();
+    await this.page.getByTestId("share-voice").waitFor({ state: "detached" });
+  }
+
+  /** Fixes the step. */
+  async snapshot(title) {
+    await this.openStep();
+    await this.page.getByTestId("snapshot-title").fill(title);
+    await this.page.getByTestId("snapshot-submit").click();
+    await this.page.getByTestId("snapshot-done").waitFor();
+  }
+
+  /** Agrees to the newest snapshot. */
+  async cosign() {
+    await this.openStep();
+    await this.page.getByTestId("cosign-submit").first().click();
+    await this.page.getByTestId("cosigned").first().waitFor();
+  }
+
+  /** Who signed the newest snapshot, as the page says it. */
+  async signers() {
+    await this.openStep();
+    return this.page.getByTestId("signers").first().locator("li").allTextContents();
+  }
+
+  /** Saves the file of the newest snapshot. */
+  async download(file) {
+    await this.openStep();
+    const coming = this.page.waitForEvent("download");
+    await this.page.getByTestId("snapshot-download").first().click();
+    await (await coming).saveAs(file);
+  }
+
+  /** Cuts this page from its node, as a phone in a tunnel. */
+  async offline() {
+    await this.context.setOffline(true);
+    await until(`${this.name}'s page says that it is offline`, async () => /Offline/.test(await this.status()));
+  }
+
+  async online() {
+    await this.context.setOffline(false);
+    await until(`${this.name}'s page is connected again`, async () => !/Offline/.test(await this.status()));
+  }
+
+  /** Loads the page again, as after a break. */
+  async reload() { await this.page.reload(); }
+
+  status() { return this.page.getByTestId("status-line").textContent(); }
+
+  /** Waits until the page says that the node has it all on its disk. */
+  untilKept() {
+    return until(`${this.name}'s page says that it is kept`, async () => /computer|Gedeeld/.test(await this.status()));
+  }
+
+  /** Waits until the page says that somebody else has it too. */
+  untilShared() {
+    return until(`${this.name}'s page says that it is shared`, async () => /Gedeeld met 1/.test(await this.status()));
+  }
+
+  pageText() { return this.page.locator("body").innerText(); }
+}
