@@ -47,6 +47,6 @@ pub use keys::{KeyError, Keys};
 pub use node::{Node, start};
 pub use node_file::NodeFile;
 pub use peer_url::{PeerUrl, PeerUrlError};
-pub use smallwin_sync::Notice;
+pub use smallwin_sync::{Engine, Notice};
 pub use status::Status;
 pub use tls::TlsError;

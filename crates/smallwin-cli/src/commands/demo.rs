@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
-use smallwin_circle::{CircleId, DocumentRef, InviteLink};
+use smallwin_circle::{CircleId, DocumentRef, InviteLink, RecordId, Role};
 use smallwin_model::example::{Example, Person};
-use smallwin_node::{Config, Handle, Node, PeerUrl, Storage, logging, start};
+use smallwin_node::{Config, Engine, Handle, Node, PeerUrl, Storage, logging, start};
 use tempfile::TempDir;
 
 use super::serve::{announce, config, until_stopped};
@@ -17,6 +17,9 @@ use crate::output;
 
 /// How long each step of the example may take on a slow machine.
 const WITHIN: Duration = Duration::from_secs(60);
+
+/// What the agreed step of the example is called.
+const SNAPSHOT_TITLE: &str = "Betekenisvolle stap, eerste versie";
 
 /// How long an invite of the example is valid; it is used at once.
 const INVITE_VALID: Duration = Duration::from_secs(3600);
@@ -62,6 +65,7 @@ async fn play(node: &Node, folder: &Path) -> anyhow::Result<()> {
     let voices = example.voices();
     answer(&handle, circle, voices.get(facilitator.id.as_str())).await?;
     let url = own_url(node)?;
+    let mut guests = Vec::new();
     for person in example
         .people
         .iter()
@@ -70,6 +74,13 @@ async fn play(node: &Node, folder: &Path) -> anyhow::Result<()> {
         let link = handle.invite(circle, person.role(), INVITE_VALID).await?;
         let guest = Guest::arrive(folder, person, &url, &link).await?;
         answer(&guest.node.handle(), circle, voices.get(person.id.as_str())).await?;
+        guests.push(guest);
+    }
+    let snapshot = handle.snapshot(circle, SNAPSHOT_TITLE).await?;
+    for guest in guests {
+        if guest.role >= Role::Inner {
+            guest.agree(circle, snapshot).await?;
+        }
         guest.leave().await?;
     }
     Ok(())
@@ -125,6 +136,7 @@ async fn answer(
 /// A person of the example on a node of their own, for as long as they write.
 struct Guest {
     node: Node,
+    role: Role,
 }
 
 impl Guest {
@@ -141,7 +153,19 @@ impl Guest {
         let handle = node.handle();
         handle.join(link, WITHIN).await?;
         introduce(&handle, link.circle, person).await?;
-        Ok(Self { node })
+        Ok(Self {
+            node,
+            role: person.role(),
+        })
+    }
+
+    /// Agrees to a snapshot once it has arrived.
+    async fn agree(&self, circle: CircleId, snapshot: RecordId) -> anyhow::Result<()> {
+        let handle = self.node.handle();
+        let arrived = move |engine: &Engine| engine.log(&circle)?.contains(&snapshot).then_some(());
+        handle.wait_for("the snapshot", WITHIN, arrived).await?;
+        handle.cosign(circle, snapshot).await?;
+        Ok(())
     }
 
     async fn leave(self) -> anyhow::Result<()> {

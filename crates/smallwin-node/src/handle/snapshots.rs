@@ -1,5 +1,7 @@
 //! Snapshots: fixing what was agreed, and agreeing to it.
 
+use std::time::Duration;
+
 use smallwin_circle::{
     Body, ChangeHash, CircleId, DocumentRef, Kind, Log, Manifest, ManifestDocument, Purpose,
     Record, RecordId, SnapshotFile, State,
@@ -9,6 +11,9 @@ use smallwin_sync::Local;
 use super::circles::STALE_TRIES;
 use super::{Handle, HandleError};
 use crate::clock::timestamp;
+
+/// How long the text of a snapshot may take to arrive after its record.
+const TEXT_WITHIN: Duration = Duration::from_secs(5);
 
 /// A snapshot with its text, when that is here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,11 +140,16 @@ impl Handle {
             .find(|found| found.record == *snapshot)
             .ok_or_else(missing)?
             .manifest;
+        // The text stands beside the log and may arrive after it (rule N2).
         let found = self
-            .look(move |engine| engine.manifest(hash.as_bytes()).map(<[u8]>::to_vec))
-            .await?;
-        Manifest::parse(&found.ok_or_else(missing)?)
-            .map_err(|error| HandleError::Sign(error.to_string()))
+            .wait_for("the snapshot's text", TEXT_WITHIN, move |engine| {
+                engine.manifest(hash.as_bytes()).map(<[u8]>::to_vec)
+            })
+            .await;
+        match found {
+            Err(HandleError::Timeout { .. }) => Err(missing()),
+            found => Manifest::parse(&found?).map_err(|error| HandleError::Sign(error.to_string())),
+        }
     }
 
     async fn agreed_texts(&self, log: &Log) -> Result<Vec<ManifestDocument>, HandleError> {
