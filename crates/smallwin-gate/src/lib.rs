@@ -6,10 +6,15 @@
 //!
 //! The way of one frame: [`check_frame`] before decoding its CBOR;
 //! [`check_sync_message`] on the sync message in it, which finds the chunks;
-//! [`read_change_within`] or [`check_document_chunk_within`] on each chunk, all on
-//! one [`Budget`]; then [`ChangeIndex::admit`] for each change, in causal order
-//! (rule G3). What passed may still panic in Automerge, so callers apply it to a
-//! copy and catch that.
+//! [`open_change_within`] or [`check_document_chunk_within`] on each chunk, all on
+//! one [`Budget`]; then [`OpIndex::admit`] for each change, in causal order
+//! (rule G3). A change whose dependencies are missing waits in [`Orphans`]; an
+//! actor's second change with a number it used goes into [`Evidence`]. No change
+//! is known that passes all this and breaks Automerge 0.12, but more may exist,
+//! so callers apply to a copy and catch panics.
+//!
+//! [`read_change`] with [`ChangeIndex`] looks at headers only, for who keeps
+//! changes without ever giving them to Automerge.
 //!
 //! The gate knows neither people nor rights, keeps no bytes and reads no clock.
 
@@ -20,6 +25,7 @@ mod columns;
 mod cursor;
 mod document;
 mod error;
+mod evidence;
 mod fault;
 mod frame;
 mod index;
@@ -27,6 +33,7 @@ mod inflate;
 pub mod limits;
 mod op_index;
 mod ops;
+mod orphans;
 mod reader;
 mod rules;
 mod runs;
@@ -41,9 +48,11 @@ pub use change::{
 pub use chunk::{Chunk, ChunkKind};
 pub use document::{DocumentShape, check_document_chunk, check_document_chunk_within};
 pub use error::GateError;
+pub use evidence::{Contradiction, Evidence};
 pub use fault::OpFault;
 pub use frame::check_frame;
 pub use index::ChangeIndex;
 pub use op_index::OpIndex;
+pub use orphans::{Orphans, OrphansFull, Released};
 pub use rules::{Refused, Rules, Space};
 pub use sync_message::{Flags, Have, SyncShape, SyncVersion, check_sync_message};

@@ -126,3 +126,22 @@ pub const CLOCK_BYTES_FREE: usize = 64 * 1024;
 /// text in ten thousand runs takes at most twenty thousand for one mark; a step
 /// takes about 50 ns.
 pub const MARK_STEPS_MAX: u64 = 1 << 20;
+
+/// Changes of one peer that may wait for what they build on. A peer that sends
+/// in causal order has none; one reconnecting in the middle has a few.
+pub const ORPHANS_PER_PEER_MAX: usize = 1_000;
+
+/// Bytes of the changes of one peer that may wait.
+pub const ORPHAN_BYTES_PER_PEER_MAX: usize = 8 * 1024 * 1024;
+
+/// Bytes of all changes of a document that may wait, whatever the number of peers.
+pub const ORPHAN_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Contradictions that are kept for one actor: one proves it, a few show how far it goes.
+pub const EVIDENCE_PER_ACTOR_MAX: usize = 4;
+
+/// Contradictions that are kept for one document.
+pub const EVIDENCE_MAX: usize = 256;
+
+/// Bytes of a contradicting change that are kept; of a longer one only the hash is.
+pub const EVIDENCE_BYTES_MAX: usize = 64 * 1024;
