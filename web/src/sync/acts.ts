@@ -48,7 +48,7 @@ export async function invite(client: Client, circle: Circle, role: Role, days: n
 }
 
 /** Where others find this circle: what our own node says, or where this page came from. */
-async function addresses(client: Client): Promise<{ origin: string; hints: Hint[] }> {
+export async function addresses(client: Client): Promise<{ origin: string; hints: Hint[] }> {
   const here = { origin: location.origin, hints: [hereAsHint(client)] };
   if (!client.isAtOwnNode) return here;
   const answer = (await client.ask("addresses")) as { origins?: unknown; hints?: unknown } | null;

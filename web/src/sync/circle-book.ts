@@ -184,6 +184,12 @@ export class CircleBook {
     return record.bytes;
   }
 
+  /** Lets go of a join that cannot be accepted as it stands. */
+  async forgetJoin(circle: Circle): Promise<void> {
+    const { join: _, ...rest } = circle.stored;
+    await this.store(circle, rest);
+  }
+
   /** Takes records of a peer. Those that do not belong here are left out. */
   async takeRecords(circle: Circle, items: readonly Uint8Array[]): Promise<void> {
     const rows: Row[] = [];

@@ -47,6 +47,8 @@ export interface ClientOptions {
 const NOTICES_OF_JOIN = ["invite-used", "invite-expired", "invite-unknown", "join-refused", "no-accepter", "dial-failed"];
 const FINAL_REFUSALS = ["invite-used", "invite-expired", "join-refused"];
 const BUSY_WAIT_MS = 800;
+/** How often something that may pass is tried again. */
+const ATTEMPTS_MAX = 5;
 const ASK_WAIT_MS = 8_000;
 
 export class Client {
@@ -68,6 +70,9 @@ export class Client {
   private readonly listeners = new Set<() => void>();
   private readonly asked = new Map<string, ((answer: unknown) => void)[]>();
   private pairAnswer: ((paired: boolean) => void) | null = null;
+  /** How often a document's frontiers were asked for again, and a join was stale. */
+  private readonly unsigned = new Map<DocumentId, number>();
+  private readonly stale = new Map<CircleId, number>();
   private isTelling = false;
 
   static async start(options: ClientOptions): Promise<Client> {
@@ -303,7 +308,7 @@ export class Client {
       case "smallwin/frontier":
         return this.documents.takeFrontiers(frame.documentId, frame.items);
       case "smallwin/refused":
-        return this.documents.setAside(frame.documentId, frame.hashes.map(toHex), frame.reason);
+        return this.refusedBy(channel, frame.documentId, frame.hashes.map(toHex), frame.reason);
       case "smallwin/reached":
         this.reach.peopleConfirmed(
           frame.documentId,
@@ -320,6 +325,18 @@ export class Client {
       case "smallwin/notice":
         return this.noticed(frame.code, frame.about);
     }
+  }
+
+  private async refusedBy(channel: Channel, id: DocumentId, hashes: string[], reason: string): Promise<void> {
+    // Two reasons may pass: a frontier that was lost on the way, a record still on its way.
+    if (reason === "unknown-document") return;
+    const attempts = this.unsigned.get(id) ?? 0;
+    if (reason === "unsigned" && attempts < ATTEMPTS_MAX) {
+      this.unsigned.set(id, attempts + 1);
+      this.socket.send(channel, () => this.documents.sendFrontiersAgain(id, channel));
+      return;
+    }
+    await this.documents.setAside(id, hashes, reason);
   }
 
   private async paired(frame: Incoming & { type: "smallwin/paired" }, channel: Channel): Promise<void> {
@@ -348,10 +365,27 @@ export class Client {
     if (code === "read-only") this.isNodeReadOnly = true;
     const circle = about === null ? undefined : this.book.get(about);
     if (circle && this.personIn(circle) === undefined) {
-      if (code === "busy") setTimeout(() => this.exchange?.joinAgain(circle), BUSY_WAIT_MS);
+      if (code === "join-stale") this.joinAnew(circle);
+      else if (code === "busy") setTimeout(() => this.exchange?.joinAgain(circle), BUSY_WAIT_MS);
       else if (NOTICES_OF_JOIN.includes(code) && !FINAL_REFUSALS.includes(circle.trouble ?? "")) circle.trouble = code;
     }
     this.changed();
+  }
+
+  /** The log has gone on since our join was signed: sign it on the present one. */
+  private joinAnew(circle: Circle): void {
+    const attempts = this.stale.get(circle.id) ?? 0;
+    this.stale.set(circle.id, attempts + 1);
+    if (attempts >= ATTEMPTS_MAX) {
+      circle.trouble = "join-refused";
+      return;
+    }
+    setTimeout(() => {
+      this.book
+        .forgetJoin(circle)
+        .then(() => this.exchange?.joinAgain(circle))
+        .catch((fault: unknown) => console.error("the join could not be signed again", fault));
+    }, BUSY_WAIT_MS);
   }
 
   private logChanged(circle: Circle): void {

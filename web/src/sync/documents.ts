@@ -214,6 +214,12 @@ export class Documents {
     if (document) await this.database.write(await document.frontiers.take(items));
   }
 
+  /** The node lacks a frontier: it gets all of them once more. */
+  async sendFrontiersAgain(id: DocumentId, connection: object): Promise<readonly Outgoing[]> {
+    this.greeted.delete(connection);
+    return this.before(id, connection);
+  }
+
   /**
    * Changes of a document were refused: they, and what builds on them, are taken out of it,
    * and the text in them is set aside where its author finds it.
