@@ -126,7 +126,7 @@ proptest! {
 
 proptest! {
     // Each case opens sled some times.
-    #![proptest_config(ProptestConfig { cases: 12, max_shrink_iters: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 32, max_shrink_iters: 200, ..ProptestConfig::default() })]
 
     #[test]
     fn journal_follows_the_model(
