@@ -20,3 +20,4 @@ pub mod dice;
 pub mod mutate;
 pub mod raw;
 pub mod run;
+pub mod targets;

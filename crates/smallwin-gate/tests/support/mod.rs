@@ -11,7 +11,9 @@
 
 use automerge::marks::{ExpandMark, Mark};
 use automerge::transaction::{CommitOptions, Transactable};
-use automerge::{ActorId, AutoCommit, ObjId, ObjType, ROOT, ReadDoc, ScalarValue, hydrate};
+use automerge::{
+    ActorId, AutoCommit, AutomergeError, ObjId, ObjType, ROOT, ReadDoc, ScalarValue, hydrate,
+};
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -216,17 +218,20 @@ fn change_block(rng: &mut ChaCha8Rng, doc: &mut AutoCommit, text: &ObjId) {
     let Some(block) = first.and_then(|(value, id)| value.is_object().then_some(id)) else {
         return;
     };
-    match rng.random_range(0..4) {
-        0 => doc.put(&block, "type", "heading").unwrap(),
-        1 => {
-            let attrs = doc.put_object(&block, "attrs", ObjType::Map).unwrap();
-            doc.put(&attrs, "level", 2).unwrap();
-            let parents = doc.put_object(&block, "parents", ObjType::List).unwrap();
-            doc.insert(&parents, 0, "quote").unwrap();
-        }
-        2 => drop(doc.replace_block(text, 0)),
-        _ => doc.join_block(text, 0).unwrap(),
-    }
+    // A hostile change may have put a list or a text in its place.
+    let _ = match rng.random_range(0..4) {
+        0 => doc.put(&block, "type", "heading"),
+        1 => give_attributes(doc, &block),
+        2 => doc.replace_block(text, 0).map(drop),
+        _ => doc.join_block(text, 0),
+    };
+}
+
+fn give_attributes(doc: &mut AutoCommit, block: &ObjId) -> Result<(), AutomergeError> {
+    let attrs = doc.put_object(block, "attrs", ObjType::Map)?;
+    doc.put(&attrs, "level", 2)?;
+    let parents = doc.put_object(block, "parents", ObjType::List)?;
+    doc.insert(&parents, 0, "quote")
 }
 
 /// Cuts a piece of text and puts it elsewhere in the same change.
