@@ -6,7 +6,7 @@ mod marks;
 use std::collections::BTreeMap;
 
 use crate::index::Clock;
-use crate::op_index::check::Check;
+use crate::op_index::check::{Check, Made};
 use crate::ops::OpId;
 use crate::segments::{Segment, find, push};
 use crate::{ChangeIndex, OpenChange, Refused, Rules};
@@ -49,11 +49,21 @@ impl OpIndex {
         if self.changes.contains(&header.hash) {
             return Ok(());
         }
-        self.changes.check(header, rules)?;
-        let made = Check::run(self, change)?;
+        let made = self.made(change, rules)?;
         self.changes.insert(header);
         self.insert(&header.actor, made.segments, made.names);
         Ok(())
+    }
+
+    /// Says whether [`admit`](Self::admit) would admit a change.
+    ///
+    /// # Errors
+    /// As [`admit`](Self::admit).
+    pub fn check(&self, change: &OpenChange<'_>, rules: &Rules) -> Result<(), Refused> {
+        if self.changes.contains(&change.header().hash) {
+            return Ok(());
+        }
+        self.made(change, rules).map(drop)
     }
 
     /// The changes alone.
@@ -73,6 +83,11 @@ impl OpIndex {
     pub fn op_bytes(&self) -> usize {
         let names: usize = self.names.keys().map(|name| name.len() + NAME_BYTES).sum();
         self.runs() * size_of::<Segment>() + names
+    }
+
+    fn made(&self, change: &OpenChange<'_>, rules: &Rules) -> Result<Made, Refused> {
+        self.changes.check(change.header(), rules)?;
+        Check::run(self, change)
     }
 
     fn insert(&mut self, actor: &[u8], made: Vec<Segment>, names: BTreeMap<Box<str>, u32>) {

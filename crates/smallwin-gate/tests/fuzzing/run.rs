@@ -1,10 +1,10 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use automerge::transaction::CommitOptions;
 use automerge::{ActorId, AutoCommit, Automerge};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use smallwin_gate::{OpIndex, Rules, open_change};
+use smallwin_gate::{OpIndex, OpenChange, Refused, Rules, open_change};
 
 use super::apply::{Outcome, apply, quietly, use_it};
 use super::dice::Dice;
@@ -23,6 +23,8 @@ pub struct Tally {
     pub strict: BTreeMap<String, u64>,
     /// Honest changes, some on top of mutants.
     pub honest: u64,
+    /// Verdicts that were compared with those of a device that has only the past.
+    pub compared: u64,
     /// Refused by the gate, and Automerge would have broken.
     pub saved: BTreeMap<String, u64>,
     /// The smallest example for each of these, when they are to be kept.
@@ -43,6 +45,7 @@ pub struct Example {
 pub struct Base {
     pub doc: Automerge,
     pub index: OpIndex,
+    pub changes: Vec<Vec<u8>>,
     pub pool: Pool,
     pub honest: Vec<Vec<u8>>,
 }
@@ -54,11 +57,13 @@ impl Base {
         let mut base = Self {
             doc: Automerge::new(),
             index: OpIndex::new(),
+            changes: Vec::new(),
             pool: Pool::default(),
             honest: Vec::new(),
         };
         for change in world.peers[0].get_changes(&[]) {
             base.take(change.raw_bytes());
+            base.changes.push(change.raw_bytes().to_vec());
             base.doc.apply_changes([change]).unwrap();
         }
         let peers = world.peers.clone();
@@ -103,7 +108,7 @@ impl Base {
         for bytes in &self.honest {
             tally.honest += 1;
             let change = open_change(bytes).unwrap();
-            if let Err(refused) = self.index.clone().admit(&change, &Rules::default()) {
+            if let Err(refused) = self.index.check(&change, &Rules::default()) {
                 let example = format!("{:?} after {raw:?}", RawChange::read(bytes));
                 let what = format!("honest change refused: {refused}");
                 tally.broken.entry(what).or_insert((0, example)).0 += 1;
@@ -135,16 +140,20 @@ pub fn try_one(dice: &mut Dice<'_>, base: &mut Base, tally: &mut Tally) {
         super::bytes::fix_checksum(&mut bytes);
     }
     tally.execs += 1;
-    let mut index = base.index.clone();
-    let admitted = match open_change(&bytes) {
+    let open = open_change(&bytes);
+    let verdict = match &open {
         Err(error) => Err(error.to_string()),
-        Ok(change) => index
-            .admit(&change, &Rules::default())
-            .map_err(|refused| refused.to_string()),
+        Ok(change) => {
+            let verdict = base.index.check(change, &Rules::default());
+            if dice.one_in(16) {
+                compare_with_past(base, change, &verdict, tally);
+            }
+            verdict.map_err(|refused| refused.to_string())
+        }
     };
-    let Err(refusal) = admitted else {
+    let Err(refusal) = verdict else {
         tally.passed += 1;
-        judge(dice, base, index, &bytes, tally);
+        judge(dice, base, &bytes, tally);
         return;
     };
     let words = refusal.chars().filter(|letter| !letter.is_ascii_digit());
@@ -165,7 +174,39 @@ pub fn try_one(dice: &mut Dice<'_>, base: &mut Base, tally: &mut Tally) {
     }
 }
 
-fn judge(dice: &mut Dice<'_>, base: &mut Base, index: OpIndex, bytes: &[u8], tally: &mut Tally) {
+/// What a device says about operations that has the change's past and nothing else
+/// must be what any other says (rule S1).
+fn compare_with_past(
+    base: &Base,
+    change: &OpenChange<'_>,
+    verdict: &Result<(), Refused>,
+    tally: &mut Tally,
+) {
+    if !matches!(verdict, Ok(()) | Err(Refused::Op { .. })) {
+        return;
+    }
+    let mut wanted: BTreeSet<[u8; 32]> = change.header().deps.iter().copied().collect();
+    let mut past = Vec::new();
+    for bytes in base.changes.iter().rev() {
+        let open = open_change(bytes).unwrap();
+        if wanted.contains(&open.header().hash) {
+            wanted.extend(&open.header().deps);
+            past.push(open);
+        }
+    }
+    let mut index = OpIndex::new();
+    for open in past.iter().rev() {
+        index.admit(open, &Rules::default()).unwrap();
+    }
+    tally.compared += 1;
+    let alone = index.check(change, &Rules::default());
+    if alone != *verdict {
+        let what = format!("verdict depends on more than the past: {verdict:?}, {alone:?}");
+        tally.broken.entry(what).or_default().0 += 1;
+    }
+}
+
+fn judge(dice: &mut Dice<'_>, base: &mut Base, bytes: &[u8], tally: &mut Tally) {
     let mut broken = |what: String| {
         let example = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         tally.broken.entry(what).or_insert((0, example)).0 += 1;
@@ -181,8 +222,10 @@ fn judge(dice: &mut Dice<'_>, base: &mut Base, index: OpIndex, bytes: &[u8], tal
     {
         return broken(format!("use: {what}"));
     }
-    if dice.one_in(4) && base.pool.hashes.len() < 200 {
-        base.index = index;
+    if dice.one_in(6) && base.pool.hashes.len() < 200 {
+        let change = open_change(bytes).unwrap();
+        base.index.admit(&change, &Rules::default()).unwrap();
+        base.changes.push(bytes.to_vec());
         base.go_on(dice, bytes, *doc, tally);
     }
 }
