@@ -71,12 +71,13 @@ export interface CircleBookEvents {
 
 export class CircleBook {
   private readonly circles = new Map<CircleId, Circle>();
-  private readonly channel = typeof BroadcastChannel === "undefined" ? null : new BroadcastChannel("smallwin-circles");
 
   constructor(
     private readonly database: Database,
     private readonly identity: Identity,
     private readonly events: CircleBookEvents,
+    /** Tells other tabs which circle has changed. */
+    private readonly channel: BroadcastChannel | null,
   ) {}
 
   /** Reads everything that is kept, and listens to other tabs. */

@@ -102,6 +102,7 @@ export class Client {
       () => this.socket,
       (id, channel) => this.documents.before(id, channel),
     );
+    const channel = (name: string) => (options.tabs ? new BroadcastChannel(name) : null);
     const tabs = options.tabs ? [new TabsAdapter((id) => this.keep(id))] : [];
     const share = async (peer: PeerId, id?: string) => this.mayShare(peer, id);
     this.repo = new Repo({
@@ -112,14 +113,15 @@ export class Client {
     this.documents = new Documents(this.repo, database, identity, {
       kept: () => this.changed(),
       refused: (work) => {
-        this.refused = [...this.refused, ...work];
+        const known = new Set(this.refused.map(({ hash }) => hash));
+        this.refused = [...this.refused, ...work.filter(({ hash }) => !known.has(hash))];
         this.changed();
       },
       failed: (fault) => {
         this.storageFault = fault;
         this.changed();
       },
-    });
+    }, channel("smallwin-refused"));
     this.book = new CircleBook(database, identity, {
       logChanged: (circle) => this.logChanged(circle),
       cardsChanged: (circle, cards) => {
@@ -135,7 +137,7 @@ export class Client {
         this.exchange?.present();
         this.changed();
       },
-    });
+    }, channel("smallwin-circles"));
     this.repo.synchronizer.on("sync-state", ({ peerId: peer, documentId, syncState }) => {
       if (peer !== this.channel?.peerId || !syncState.theirHeads) return;
       this.reach.nodeConfirmed(documentId, syncState.theirHeads);

@@ -37,6 +37,12 @@ export interface RefusedWork {
   readonly hidden: boolean;
 }
 
+interface Refusal {
+  readonly id: DocumentId;
+  readonly hashes: readonly string[];
+  readonly reason: string;
+}
+
 export class OpenDocument implements OpenText {
   /** Heads that are in the browser's storage. */
   keptHeads: A.Heads = [];
@@ -108,14 +114,21 @@ export interface DocumentsEvents {
 export class Documents {
   private readonly open = new Map<DocumentId, OpenDocument>();
   private readonly opening = new Map<DocumentId, Promise<OpenDocument>>();
-  private readonly greeted = new WeakMap<object, Set<DocumentId>>();
+  private readonly greeted = new WeakMap<object, Set<string>>();
 
   constructor(
     private readonly repo: Repo,
     private readonly database: Database,
     private readonly identity: Identity,
     private readonly events: DocumentsEvents,
-  ) {}
+    /** Tells other tabs what was refused: they hold it too, and would bring it back. */
+    private readonly tabs: BroadcastChannel | null,
+  ) {
+    this.tabs?.addEventListener("message", (event: MessageEvent<Refusal>) => {
+      const { id, hashes, reason } = event.data;
+      this.setAside(id, hashes, reason).catch((fault: unknown) => this.events.failed(fault));
+    });
+  }
 
   get(id: DocumentId): OpenDocument | undefined {
     return this.open.get(id);
@@ -197,7 +210,7 @@ export class Documents {
     if (!document) return [];
     await this.keep(document);
     await document.frontiers.reload();
-    const sent = this.greeted.get(connection) ?? new Set<DocumentId>();
+    const sent = this.greeted.get(connection) ?? new Set<string>();
     this.greeted.set(connection, sent);
     const all = document.frontiers.all().filter((bytes) => !sent.has(keyOf(id, bytes)));
     for (const bytes of all) sent.add(keyOf(id, bytes));
@@ -228,28 +241,44 @@ export class Documents {
     const document = this.open.get(id);
     if (!document) return;
     await document.turns.take(async () => {
-      const doc = document.doc();
-      const { kept, removed } = parted(doc, new Set(hashes));
-      if (removed.length === 0) return;
-      const work = removed.filter(({ actor }) => actor.startsWith(toHex(this.identity.signer.key)));
-      const refused = work.map((change) => this.workOf(document, change, reason));
-      const [fresh] = A.applyChanges(A.init<unknown>({ actor: freshActor(this.identity) }), kept);
-      const rows: Row[] = refused.map((value) => ({ table: "refused", key: [id, value.hash], value }));
-      const whole = rowOfChanges(id, fresh, []);
-      await this.database.write([...(await rowsOfRemoval(this.database, id)), ...rows, ...(whole ? [whole] : [])]);
-      document.keptHeads = A.getHeads(fresh);
-      document.frontiers.forget();
-      document.leave();
-      this.repo.delete(id as unknown as RepoDocumentId);
-      document.goOn(this.handleOf(id, fresh));
-      this.events.refused(refused);
-      this.events.kept(document);
+      let work: RefusedWork[] | null;
+      do work = await this.trySetAside(document, hashes, reason);
+      while (work === null);
+      if (work.length > 0) this.events.refused(work);
+      if (work.length > 0) this.tabs?.postMessage({ id, hashes, reason } satisfies Refusal);
     });
   }
 
-  private workOf(document: OpenDocument, change: A.DecodedChange, reason: string): RefusedWork {
+  /** Gives `null` when something was written meanwhile: that must not be lost. */
+  private async trySetAside(document: OpenDocument, hashes: readonly string[], reason: string) {
+    const { id } = document;
+    const doc = document.doc();
+    const heads = A.getHeads(doc);
+    const { kept, removed } = parted(doc, new Set(hashes));
+    if (removed.length === 0) return [];
+    const own = removed.filter(({ actor }) => actor.startsWith(toHex(this.identity.signer.key)));
+    const now = Date.now();
+    const work = own.map((change, at) => this.workOf(document, change, reason, now * 1000 + Math.min(at, 999)));
+    const [fresh] = A.applyChanges(A.init<unknown>({ actor: freshActor(this.identity) }), kept);
+    const rows: Row[] = work.map((value) => ({ table: "refused", key: [id, value.hash], value }));
+    const whole = rowOfChanges(id, fresh, []);
+    await this.database.write([...(await rowsOfRemoval(this.database, id)), ...rows, ...(whole ? [whole] : [])]);
+    if (document.heads.join() !== heads.join()) {
+      document.keptHeads = [];
+      return null;
+    }
+    document.keptHeads = A.getHeads(fresh);
+    document.frontiers.forget();
+    document.leave();
+    this.repo.delete(id as unknown as RepoDocumentId);
+    document.goOn(this.handleOf(id, fresh));
+    this.events.kept(document);
+    return work;
+  }
+
+  private workOf(document: OpenDocument, change: A.DecodedChange, reason: string, order: number): RefusedWork {
     const { id: documentId, circle, kind } = document;
-    const { hash, startOp: order } = change;
+    const { hash } = change;
     return { documentId, circle, kind, hash, reason, text: textOf(change), order, hidden: false };
   }
 }

@@ -5,6 +5,7 @@ import { getPublicKeyAsync, Point, signAsync } from "@noble/ed25519";
 import type { Signer } from "../circle/keys.ts";
 import { randomBytes, toB64u, toHex } from "./bytes.ts";
 import type { Database } from "./database.ts";
+import { Turns } from "./turns.ts";
 
 /** Who this browser profile is. */
 export interface Identity {
@@ -40,11 +41,15 @@ export function freshPeerId(identity: Identity): string {
   return `${identity.name}-${toB64u(randomBytes(8))}`;
 }
 
-/** Runs work that only one tab of this profile may do at a time. */
+const turns = new Map<string, Turns>();
+
+/** Runs work that only one tab of this profile may do at a time, and each tab once at a time. */
 export function exclusively<T>(name: string, work: () => Promise<T>): Promise<T> {
   const locks = globalThis.navigator?.locks;
-  if (!locks) return work();
-  return locks.request(name, work) as Promise<T>;
+  if (locks) return locks.request(name, work) as Promise<T>;
+  const own = turns.get(name) ?? new Turns();
+  turns.set(name, own);
+  return own.take(work);
 }
 
 async function freshKeys(): Promise<StoredKeys> {

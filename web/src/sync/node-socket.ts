@@ -49,6 +49,9 @@ export interface NodeSocketOptions {
 /** Asked when the node was silent for long; any answer will do, "unknown question" too. */
 const ALIVE: Outgoing = { type: "smallwin/ask", what: "alive" };
 
+/** The state of a socket that takes bytes. */
+const OPEN = 1;
+
 export class NodeSocket {
   private socket: WebSocket | null = null;
   private channel: Channel | null = null;
@@ -109,7 +112,7 @@ export class NodeSocket {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     this.queuedBytes -= bytes.length;
-    if (this.channel === channel && this.socket?.readyState === WebSocket.OPEN) this.socket.send(bytes);
+    if (this.channel === channel && this.socket?.readyState === OPEN) this.socket.send(bytes);
   }
 
   private dial(): void {
