@@ -77,8 +77,17 @@ fn an_outer_member_who_writes_the_step_is_refused_and_shown() {
     assert!(net.peers[bram].engine.refused(&doc).is_empty());
     net.type_text(bram, &circle, &step, "effect", "wel van bram");
     assert_eq!(net.peers[anna].heads(&doc), net.peers[bram].heads(&doc));
-    // It is still kept aside after a restart, and carla may read on.
+    // It is still kept aside after a restart, and carla may read on. A page of hers that has
+    // forgotten the change is told of it too.
     net.restart(anna);
+    let mut page = client(&mut net, anna, &circle, &key);
+    page.listen(&mut net);
+    let told = page
+        .received
+        .iter()
+        .find(|it| it.kind() == "smallwin/refused")
+        .unwrap();
+    assert_eq!(told.bytes["hashes"], mine.hashes[0]);
     net.open_document(anna, &circle, &step);
     assert_eq!(net.peers[anna].engine.refused(&doc).len(), 1);
     let mut carla = client(&mut net, anna, &circle, &key);

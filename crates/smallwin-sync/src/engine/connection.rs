@@ -84,8 +84,8 @@ pub(crate) struct PeerDocument {
     pub(crate) frontiers_sent: BTreeMap<[u8; 40], u64>,
     /// The last message of the peer carried changes and has not been answered.
     pub(crate) reply_due: bool,
-    /// Hashes that the peer said it keeps aside.
-    pub(crate) refused_there: BTreeSet<[u8; 32]>,
+    /// Hashes that the peer said it keeps aside, each with the code.
+    pub(crate) refused_there: BTreeMap<[u8; 32], String>,
     /// Hashes of which we told the peer that they are kept aside here.
     pub(crate) refused_told: BTreeSet<[u8; 32]>,
 }

@@ -1,6 +1,6 @@
 //! Sync messages on the generic path of Automerge, with its rough edges taken off.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use automerge::ChangeHash;
 use automerge::sync::{ChunkList, Message, State, SyncDoc as _};
@@ -11,6 +11,8 @@ use super::Engine;
 use super::apply::{caught, changes_of_document};
 use super::connection::PeerDocument;
 use super::document::{Document, GateChange, Home, Incoming, Participant, Slot};
+use super::judge::author;
+use super::refused::RefusedChange;
 use super::send::code;
 use crate::wire::Frame;
 use crate::{ConnId, DocKey, Notice, Space};
@@ -170,14 +172,30 @@ impl Engine {
         self.heads_confirmed(conn, key, &heads);
     }
 
-    /// Tells a peer which of the changes that it brought, or names as heads, are kept aside here.
-    fn tell_refused(&mut self, conn: ConnId, key: &DocKey, brought: &[[u8; 32]]) {
-        if key.space == Space::Open {
+    /// Tells a peer which changes are kept aside here, of those that it brought, names as heads, or
+    /// that its person wrote; each once per connection.
+    pub(super) fn tell_refused(&mut self, conn: ConnId, key: &DocKey, brought: &[[u8; 32]]) {
+        let Some(Home::Circle(circle, _)) = self.home_of(key) else {
             return;
-        }
+        };
+        let person = self.person_of(conn, &circle);
+        let Some(log) = self.log(&circle) else { return };
         let Some(Slot::Open(document)) = self.documents.get(key) else {
             return;
         };
+        if document.refused.is_empty() {
+            return;
+        }
+        let is_theirs = |refused: &RefusedChange| {
+            let device = author(&refused.header.actor);
+            person.is_some() && device.and_then(|device| log.state().person_of(&device)) == person
+        };
+        let written: Vec<[u8; 32]> = document
+            .refused
+            .iter()
+            .filter(|(_, refused)| is_theirs(refused))
+            .map(|(hash, _)| *hash)
+            .collect();
         let Some(peer) = self
             .conns
             .get_mut(&conn)
@@ -186,9 +204,13 @@ impl Engine {
             return;
         };
         let heads = peer.state.their_heads.iter().flatten().map(|head| head.0);
-        let named: BTreeSet<[u8; 32]> = brought.iter().copied().chain(heads).collect();
-        let mut by_reason: std::collections::BTreeMap<String, Vec<[u8; 32]>> =
-            std::collections::BTreeMap::new();
+        let named: BTreeSet<[u8; 32]> = brought
+            .iter()
+            .copied()
+            .chain(heads)
+            .chain(written)
+            .collect();
+        let mut by_reason: BTreeMap<String, Vec<[u8; 32]>> = BTreeMap::new();
         for hash in named {
             if let Some(refused) = document.refused.get(&hash)
                 && peer.refused_told.insert(hash)
@@ -200,14 +222,17 @@ impl Engine {
             }
         }
         for (reason, hashes) in by_reason {
-            self.send(
-                conn,
-                Frame::Refused {
-                    document: key.id,
-                    hashes,
-                    reason,
-                },
-            );
+            for hashes in hashes.chunks(self.config.limits.heads_max) {
+                let (hashes, reason) = (hashes.to_vec(), reason.clone());
+                self.send(
+                    conn,
+                    Frame::Refused {
+                        document: key.id,
+                        hashes,
+                        reason,
+                    },
+                );
+            }
         }
     }
 
@@ -236,7 +261,8 @@ impl Engine {
             return;
         };
         if peer.refused_there.len() + hashes.len() <= limits.refused_max {
-            peer.refused_there.extend(hashes.iter().copied());
+            let named = hashes.iter().map(|hash| (*hash, reason.clone()));
+            peer.refused_there.extend(named);
         }
         self.notice(Notice::RefusedByPeer {
             conn,
@@ -404,8 +430,9 @@ impl Document {
                 left.extend(&header.deps);
             }
         }
-        let is_there =
-            |head: &ChangeHash| reached.contains(&head.0) || peer.refused_there.contains(&head.0);
+        let is_there = |head: &ChangeHash| {
+            reached.contains(&head.0) || peer.refused_there.contains_key(&head.0)
+        };
         self.live.get_heads().iter().all(is_there)
     }
 

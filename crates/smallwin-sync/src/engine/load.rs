@@ -72,6 +72,7 @@ impl Engine {
             self.done(request, Ok(()));
         }
         for conn in self.conns_of(&key) {
+            self.tell_refused(conn, &key, &[]);
             self.generate(conn, &key);
         }
     }

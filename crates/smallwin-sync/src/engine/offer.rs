@@ -99,6 +99,7 @@ impl Engine {
                 self.take_part(conn, key);
                 self.open(key);
                 self.tell_reached(conn, &key);
+                self.tell_refused(conn, &key, &[]);
                 self.generate(conn, &key);
             } else if !may && is_offered {
                 self.leave(conn, &key);

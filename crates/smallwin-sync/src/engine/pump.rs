@@ -297,6 +297,7 @@ impl Engine {
             .iter()
             .map(|participant| participant.conn)
             .collect();
+        let is_refused = !refused.is_empty();
         self.land_refused(key, refused);
         self.answer_requests(&key, requests);
         for participant in participants {
@@ -307,6 +308,9 @@ impl Engine {
         }
         self.tell_wanting(&key);
         for conn in self.conns_of(&key) {
+            if is_refused {
+                self.tell_refused(conn, &key, &[]);
+            }
             if is_new || participants_only.contains(&conn) {
                 self.generate(conn, &key);
             }

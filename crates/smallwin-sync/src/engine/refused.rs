@@ -68,3 +68,37 @@ impl RefusedChange {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::*;
+
+    #[test]
+    fn rows_come_back_and_damaged_ones_are_nothing() {
+        let kind = smallwin_circle::Kind::Step;
+        let bytes = smallwin_model::first_change(kind).unwrap().to_vec();
+        let header = smallwin_gate::read_change(&bytes).unwrap();
+        let frontier = Frontier {
+            actor: [1; 40],
+            seq: 1,
+            hash: header.hash,
+            signature: smallwin_circle::Signature::from_bytes([2; 64]),
+        };
+        for frontier in [None, Some(frontier)] {
+            let refused = RefusedChange {
+                header: header.clone(),
+                reason: "not-writer".to_owned(),
+                frontier,
+                bytes: bytes.clone(),
+                stored: false,
+            };
+            let row = refused.to_row();
+            assert_eq!(RefusedChange::from_row(&row), Some(refused));
+            for length in 0..row.len() {
+                assert_eq!(RefusedChange::from_row(row.get(..length).unwrap()), None);
+            }
+        }
+    }
+}

@@ -1,5 +1,7 @@
 //! What callers may look at.
 
+use std::collections::BTreeMap;
+
 use automerge::Automerge;
 use smallwin_circle::{Card, CircleId, DeviceKey, Log, RecordId};
 
@@ -81,6 +83,15 @@ impl Engine {
             bytes: refused.bytes.clone(),
         };
         document.refused.iter().map(view).collect()
+    }
+
+    /// Changes of a document that connected peers said they keep aside, each with the code.
+    pub fn refused_elsewhere(&self, document: &DocKey) -> BTreeMap<[u8; 32], String> {
+        let peers = self
+            .conns
+            .values()
+            .filter_map(|connection| connection.documents.get(document));
+        peers.flat_map(|peer| peer.refused_there.clone()).collect()
     }
 
     /// Which heads of a document the devices of other people confirmed.

@@ -296,3 +296,188 @@ fn hashes(value: &Value<'_>, name: &'static str) -> Result<Vec<[u8; 32]>, Decode
         Err(DecodeError::Field(name))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::*;
+    use crate::wire::encode;
+
+    fn check(frame: Frame) {
+        let address = Address {
+            sender: "from".to_owned(),
+            target: "to".to_owned(),
+        };
+        let message = Message { address, frame };
+        assert_eq!(decode(&encode(&message)).unwrap(), message);
+    }
+
+    #[test]
+    fn every_frame_comes_back() {
+        let document = [7; 16];
+        let hashes = vec![[1; 32], [2; 32]];
+        let data = vec![9; 300];
+        check(Frame::Join {
+            versions: Some(vec!["1".to_owned()]),
+            smallwin: None,
+        });
+        check(Frame::Join {
+            versions: Some(vec![]),
+            smallwin: Some(JoinHello {
+                v: 1,
+                key: [1; 32],
+                nonce: [2; 32],
+                channel: "host:1".to_owned(),
+            }),
+        });
+        check(Frame::Peer {
+            version: "1".to_owned(),
+            smallwin: Some(PeerHello {
+                v: 1,
+                key: [1; 32],
+                nonce: [2; 32],
+                proof: [3; 64],
+            }),
+        });
+        check(Frame::Error {
+            message: "no".to_owned(),
+        });
+        check(Frame::Sync {
+            document,
+            data: data.clone(),
+        });
+        check(Frame::Request {
+            document,
+            data: data.clone(),
+        });
+        check(Frame::Unavailable { document });
+        check(Frame::Ephemeral {
+            document,
+            data: data.clone(),
+            count: 1 << 40,
+            session: "s".to_owned(),
+        });
+        check(Frame::Auth { proof: [4; 64] });
+        check(Frame::Circles {
+            items: vec![
+                CircleItem {
+                    tag: [1; 16],
+                    key: [2; 32],
+                    proof: [3; 64],
+                    purpose: Purpose::Member,
+                },
+                CircleItem {
+                    tag: [1; 16],
+                    key: [2; 32],
+                    proof: [3; 64],
+                    purpose: Purpose::Invite,
+                },
+            ],
+        });
+        check(Frame::Host {
+            records: vec![data.clone()],
+        });
+        for ids in [None, Some(vec![]), Some(hashes.clone())] {
+            check(Frame::Log(LogFrame {
+                circle: [5; 16],
+                heads: hashes.clone(),
+                records: vec![data.clone()],
+                ids,
+            }));
+        }
+        check(Frame::Beside(BesideFrame::default()));
+        check(Frame::Beside(BesideFrame {
+            circle: [5; 16],
+            cards: vec![data.clone()],
+            manifests: vec![data.clone()],
+            want: hashes.clone(),
+        }));
+        check(Frame::JoinCircle {
+            circle: [5; 16],
+            record: data.clone(),
+        });
+        check(Frame::Frontier {
+            document,
+            items: data.clone(),
+        });
+        check(Frame::Refused {
+            document,
+            hashes: hashes.clone(),
+            reason: "shared".to_owned(),
+        });
+        check(Frame::Reached {
+            document,
+            people: vec![ReachedPerson {
+                person: [6; 32],
+                heads: hashes,
+            }],
+        });
+        check(Frame::Pair {
+            secret: vec![1; 16],
+            consent: [2; 64],
+            sealing: [3; 32],
+        });
+        check(Frame::Paired {
+            device: [1; 32],
+            consent: [2; 64],
+            sealing: [3; 32],
+        });
+        for secret in [None, Some([1; 16])] {
+            check(Frame::Dial {
+                url: "wss://x:1".to_owned(),
+                circle: [4; 32],
+                secret,
+            });
+        }
+        check(Frame::Ask {
+            what: "status".to_owned(),
+        });
+        check(Frame::Told {
+            what: "status".to_owned(),
+            json: "{}".to_owned(),
+        });
+        for about in [None, Some("x".to_owned())] {
+            check(Frame::Notice {
+                code: "busy".to_owned(),
+                about,
+            });
+        }
+        check(Frame::Unknown {
+            kind: "smallwin/later".to_owned(),
+        });
+    }
+
+    #[test]
+    fn the_join_of_a_stock_client_is_read() {
+        // As cbor-x writes it: wide map headers, `undefined` kept.
+        let mut join = vec![0xb9, 0, 4, 0x64];
+        join.extend(b"type\x64join\x68senderId\x65alice\x6cpeerMetadata\xb9\x00\x02");
+        join.extend(
+            b"\x69storageId\xf7\x6bisEphemeral\xf5\x78\x19supportedProtocolVersions\x81\x611",
+        );
+        let message = decode(&join).unwrap();
+        assert_eq!(message.address.sender, "alice");
+        let versions = Some(vec!["1".to_owned()]);
+        assert_eq!(
+            message.frame,
+            Frame::Join {
+                versions,
+                smallwin: None
+            }
+        );
+    }
+
+    #[test]
+    fn what_is_no_frame_is_an_error() {
+        for bytes in [
+            &b""[..],
+            b"\xa0",
+            b"\xa1\x64type\x01",
+            b"\x83\x01\x02\x03",
+            b"\xa1\x64type\x64sync",
+        ] {
+            assert!(decode(bytes).is_err(), "{bytes:?}");
+        }
+    }
+}
