@@ -322,6 +322,13 @@ impl Net {
             .unwrap_or_default()
     }
 
+    /// The test's end of a connection goes away.
+    pub fn close_wire(&mut self, at: usize, conn: ConnId) {
+        self.wires.remove(&(at, conn));
+        self.queue.push_back((at, Event::Closed { conn }));
+        self.run();
+    }
+
     pub fn cut(&mut self, at: usize, conn: ConnId) {
         if let Some(other) = self.links.remove(&(at, conn)) {
             self.links.remove(&other);
