@@ -5,14 +5,16 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
-    reason = "a test may panic"
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a test may panic, and this one may be asked for more"
 )]
 
 mod support;
 
 use automerge::sync::{State, SyncDoc};
 use automerge::transaction::{CommitOptions, Transactable};
-use automerge::{AutoCommit, ObjType, ROOT};
+use automerge::{AutoCommit, Automerge, Change, ObjType, ROOT, ReadDoc};
 use smallwin_gate::{
     Budget, ChangeIndex, ChunkKind, OpIndex, Rules, check_document_chunk,
     check_document_chunk_within, check_sync_message, open_change, raw_change, read_change,
@@ -177,4 +179,88 @@ fn a_long_text_passes() {
 fn empty_documents_pass() {
     let shape = check_document_chunk(&AutoCommit::new().save()).unwrap();
     assert_eq!((shape.ops, shape.changes, shape.heads), (0, 0, Vec::new()));
+}
+
+/// Many changes of eight actors, admitted by their operations; `SMALLWIN_HONEST_CHANGES`
+/// says how many (rules G1, G3).
+#[test]
+fn eight_actors_pass_g3() {
+    let wanted = std::env::var("SMALLWIN_HONEST_CHANGES").ok();
+    let wanted = wanted.map_or(1_500, |wanted| wanted.parse().unwrap());
+    let (mut seen, mut ops_seen, mut seed) = (0, 0, 500);
+    while seen < wanted {
+        let mut world = World::new(seed, 8);
+        world.run(400);
+        let mut index = OpIndex::new();
+        for change in world.peers[0].get_changes(&[]) {
+            let open = open_change(change.raw_bytes()).unwrap();
+            index
+                .admit(&open, &Rules::default())
+                .unwrap_or_else(|refused| panic!("seed {seed}: {refused}: {:?}", change.decode()));
+            seen += 1;
+            ops_seen += open.header().op_count;
+        }
+        seed += 1;
+    }
+    println!("{seen} changes with {ops_seen} operations, none refused");
+}
+
+/// The constant first changes pass by their hashes, and work goes on from them (rule F1).
+#[test]
+fn first_changes_pass_f1() {
+    let vectors: serde_json::Value =
+        serde_json::from_str(include_str!("../../../tests/vectors/first-changes.json")).unwrap();
+    let mut seen = 0;
+    for kind in vectors.as_object().unwrap().values() {
+        let bytes = unhex(kind["hex"].as_str().unwrap());
+        let change = open_change(&bytes).unwrap();
+        let rules = Rules {
+            first_changes: [change.header().hash].into(),
+            ..Rules::default()
+        };
+        let mut index = OpIndex::new();
+        index.admit(&change, &rules).unwrap();
+        let mut doc = AutoCommit::load(&bytes).unwrap().with_actor(actor(5));
+        for text in doc.keys(ROOT).collect::<Vec<_>>() {
+            if let Some((value, text)) = doc.get(ROOT, text).unwrap()
+                && value.is_object()
+            {
+                doc.splice_text(&text, 1, 0, "zorg").unwrap();
+                doc.split_block(&text, 3).unwrap();
+            }
+        }
+        doc.commit_with(CommitOptions::default().with_time(1));
+        let work = doc.get_last_local_change().unwrap();
+        index
+            .admit(&open_change(work.raw_bytes()).unwrap(), &rules)
+            .unwrap();
+        seen += 1;
+    }
+    assert!(seen >= 3, "{seen} first changes found");
+}
+
+/// Changes made by Automerge in JavaScript, with everything a browser may write (rule G1).
+#[test]
+fn browser_changes_pass_g1() {
+    let changes: Vec<String> =
+        serde_json::from_str(include_str!("corpus/browser-changes.json")).unwrap();
+    assert!(changes.len() > 100);
+    let (mut index, rules) = (OpIndex::new(), Rules::default());
+    let mut doc = Automerge::new();
+    for change in changes {
+        let bytes = unhex(&change);
+        let open = open_change(&bytes).unwrap_or_else(|error| panic!("{error}: {change}"));
+        let admitted = index.admit(&open, &rules);
+        assert_eq!(admitted, Ok(()), "{change}");
+        doc.apply_changes([Change::from_bytes(bytes).unwrap()])
+            .unwrap();
+    }
+    assert!(Automerge::load(&doc.save()).is_ok());
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    (0..text.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
+        .collect()
 }
