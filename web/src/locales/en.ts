@@ -11,6 +11,7 @@ export const en: Catalogue = {
     verify: "Check a recorded step",
     check: "Check a file",
     settings: "Settings",
+    more: "More",
     back: "Back",
     cancel: "Cancel",
     close: "Close",
@@ -136,6 +137,7 @@ export const en: Catalogue = {
     next: "Next question",
     previous: "Previous question",
     questions: "Questions of the check-in",
+    further: "Further in the check-in",
     answered: "has an answer",
     asked: {
       q1: "What would this Small Win mean for practice?",

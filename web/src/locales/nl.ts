@@ -11,6 +11,7 @@ export const nl = {
     verify: "Controleer een vastgelegde stap",
     check: "Controleren",
     settings: "Instellingen",
+    more: "Meer",
     back: "Terug",
     cancel: "Annuleren",
     close: "Sluiten",
@@ -136,6 +137,7 @@ export const nl = {
     next: "Volgende vraag",
     previous: "Vorige vraag",
     questions: "Vragen van de check-in",
+    further: "Verder in de check-in",
     answered: "er staat al iets",
     asked: {
       q1: "Wat zou deze Small Win betekenen voor de praktijk?",
