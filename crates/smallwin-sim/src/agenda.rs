@@ -13,7 +13,11 @@ pub(crate) struct Agenda<T> {
 impl<T> Agenda<T> {
     /// An empty agenda at time 0.
     pub(crate) fn new() -> Agenda<T> {
-        Agenda { now_ms: 0, put_down: 0, things: BTreeMap::new() }
+        Agenda {
+            now_ms: 0,
+            put_down: 0,
+            things: BTreeMap::new(),
+        }
     }
 
     /// Milliseconds since the world began.
@@ -24,13 +28,17 @@ impl<T> Agenda<T> {
     /// Puts down something that happens `after_ms` from now.
     pub(crate) fn put(&mut self, after_ms: u64, thing: T) {
         self.put_down += 1;
-        self.things.insert((self.now_ms + after_ms, self.put_down), thing);
+        self.things
+            .insert((self.now_ms + after_ms, self.put_down), thing);
     }
 
     /// Moves the time to the next thing and hands it over, unless it lies after `until_ms`; then
     /// the time becomes `until_ms`.
     pub(crate) fn next(&mut self, until_ms: u64) -> Option<T> {
-        let due = self.things.first_entry().filter(|first| first.key().0 <= until_ms);
+        let due = self
+            .things
+            .first_entry()
+            .filter(|first| first.key().0 <= until_ms);
         match due {
             Some(first) => {
                 let ((at_ms, _), thing) = first.remove_entry();

@@ -23,6 +23,8 @@ pub(crate) struct Person {
     pub(crate) lies: bool,
     /// When the invite was last on its way into the log.
     pub(crate) invited_ms: Option<u64>,
+    /// The person whose invite they use as well, because somebody passed it on.
+    pub(crate) borrows_from: Option<usize>,
 }
 
 /// An invite as it is handed over outside the product.
@@ -47,7 +49,10 @@ impl Cast {
     /// and whose program is patched. Perhaps: a browser of anna's, dirk (outer circle, later more)
     /// with a node, and a browser of dirk's.
     pub(crate) fn choose(chance: &mut Chance) -> Cast {
-        let mut cast = Cast { people: Vec::new(), sites: Vec::new() };
+        let mut cast = Cast {
+            people: Vec::new(),
+            sites: Vec::new(),
+        };
         let anna = cast.person("anna", None);
         let anna_node = cast.node(chance, "anna", anna);
         if chance.percent(60) {
@@ -68,6 +73,7 @@ impl Cast {
         cast.people[carla].enters = cast.browser(chance, "carla-tab", carla, team_node);
         if chance.percent(70) {
             let dirk = cast.person("dirk", Some(Role::Outer));
+            cast.people[dirk].borrows_from = chance.percent(15).then_some(bram);
             let dirk_node = cast.node(chance, "dirk", dirk);
             cast.dial_some(chance, dirk_node, &[bram_node, team_node, anna_node]);
             if chance.percent(60) {
@@ -80,7 +86,16 @@ impl Cast {
     fn person(&mut self, name: &'static str, role: Option<Role>) -> usize {
         // The site is set when it is added.
         let enters = SiteId(usize::MAX);
-        let person = Person { name, enters, role, invite: None, join: None, lies: false, invited_ms: None };
+        let person = Person {
+            name,
+            enters,
+            role,
+            invite: None,
+            join: None,
+            lies: false,
+            invited_ms: None,
+            borrows_from: None,
+        };
         self.people.push(person);
         self.people.len() - 1
     }
@@ -93,7 +108,13 @@ impl Cast {
         id
     }
 
-    fn browser(&mut self, chance: &mut Chance, name: &'static str, person: usize, node: SiteId) -> SiteId {
+    fn browser(
+        &mut self,
+        chance: &mut Chance,
+        name: &'static str,
+        person: usize,
+        node: SiteId,
+    ) -> SiteId {
         let id = self.site(chance, name, person);
         self.sites[id.0].dials.push(node);
         if self.sites[node.0].person == person {
@@ -145,12 +166,27 @@ mod tests {
     fn every_cast_is_connected_and_every_device_meets_its_first() {
         for seed in 0..50 {
             let cast = Cast::choose(&mut Chance::new(seed));
-            assert!(cast.people.iter().all(|person| person.enters.0 < cast.sites.len()));
+            assert!(
+                cast.people
+                    .iter()
+                    .all(|person| person.enters.0 < cast.sites.len())
+            );
             for site in &cast.sites {
                 let is_first = site.id.0 == 0;
-                assert!(is_first || site.dials.iter().any(|to| to.0 < site.id.0), "{}", site.name);
-                assert!(site.dials.iter().all(|to| cast.sites[to.0].authority.is_some()));
-                assert!(site.first_device.is_none_or(|first| site.dials.contains(&first)));
+                assert!(
+                    is_first || site.dials.iter().any(|to| to.0 < site.id.0),
+                    "{}",
+                    site.name
+                );
+                assert!(
+                    site.dials
+                        .iter()
+                        .all(|to| cast.sites[to.0].authority.is_some())
+                );
+                assert!(
+                    site.first_device
+                        .is_none_or(|first| site.dials.contains(&first))
+                );
             }
         }
     }

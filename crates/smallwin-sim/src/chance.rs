@@ -15,7 +15,11 @@ impl Chance {
 
     /// A number from 0 to `end - 1`; 0 when `end` is 0.
     pub(crate) fn below(&mut self, end: u64) -> u64 {
-        if end == 0 { 0 } else { self.0.random_range(0..end) }
+        if end == 0 {
+            0
+        } else {
+            self.0.random_range(0..end)
+        }
     }
 
     /// A number from `first` to `last`, both possible.
@@ -49,7 +53,12 @@ mod tests {
     fn s1_a_seed_gives_one_stream() {
         let draw = |seed| {
             let mut chance = Chance::new(seed);
-            (chance.below(1000), chance.between(5, 9), chance.bytes::<8>(), chance.percent(50))
+            (
+                chance.below(1000),
+                chance.between(5, 9),
+                chance.bytes::<8>(),
+                chance.percent(50),
+            )
         };
         assert_eq!(draw(7), draw(7));
         assert_ne!(draw(7), draw(8));

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::ControlFlow;
 
 use smallwin_circle::DeviceKey;
-use smallwin_storage::{Batch, Chunk, ChunkHash, ChunkKind, DocKey as StorageKey, Faulty, Op, Store as _};
+use smallwin_storage::{
+    Batch, Chunk, ChunkHash, ChunkKind, DocKey as StorageKey, Faulty, Op, Store as _,
+};
 use smallwin_sync::{Boot, DocKey, StoredDocument, StoredRefusal, Table, Ticket, Write};
 
 /// A disk with one sync at a time that covers all that was written when it began (group commit).
@@ -23,13 +25,17 @@ pub(crate) struct Durable {
     pub(crate) changes: BTreeMap<DocKey, BTreeSet<[u8; 32]>>,
     /// Ids of records, of all circles.
     pub(crate) records: BTreeSet<[u8; 32]>,
+    /// BLAKE3 of cards and manifests.
+    pub(crate) beside: BTreeSet<[u8; 32]>,
 }
 
 impl Disk {
     /// Writes without making durable.
     pub(crate) fn write(&mut self, ticket: Ticket, writes: Vec<Write>) -> Result<(), String> {
         let batch = Batch(writes.iter().map(op).collect());
-        self.faulty.submit(batch).map_err(|error| error.to_string())?;
+        self.faulty
+            .submit(batch)
+            .map_err(|error| error.to_string())?;
         self.written.push_back((ticket, writes));
         Ok(())
     }
@@ -91,7 +97,12 @@ impl Disk {
         for (key, record) in self.rows(Table::Record, &[]) {
             circles.entry(key[..32].to_vec()).or_default().push(record);
         }
-        let values = |table| self.rows(table, &[]).into_iter().map(|(_, value)| value).collect();
+        let values = |table| {
+            self.rows(table, &[])
+                .into_iter()
+                .map(|(_, value)| value)
+                .collect()
+        };
         let paired = |(key, value): (Vec<u8>, Vec<u8>)| {
             Some((DeviceKey::from_bytes(key.try_into().ok()?).ok()?, value))
         };
@@ -99,7 +110,11 @@ impl Disk {
             circles: circles.into_values().collect(),
             cards: values(Table::Card),
             manifests: values(Table::Manifest),
-            paired: self.rows(Table::Paired, &[]).into_iter().filter_map(paired).collect(),
+            paired: self
+                .rows(Table::Paired, &[])
+                .into_iter()
+                .filter_map(paired)
+                .collect(),
             open_bytes: 0,
         }
     }
@@ -107,7 +122,10 @@ impl Disk {
     /// What is durable of one document.
     pub(crate) fn read(&self, document: &DocKey) -> Result<StoredDocument, String> {
         let key = document.to_bytes();
-        let chunks = self.faulty.load(&StorageKey::from_bytes(key)).map_err(|error| error.to_string())?;
+        let chunks = self
+            .faulty
+            .load(&StorageKey::from_bytes(key))
+            .map_err(|error| error.to_string())?;
         let rows = |table| self.rows(table, &key).into_iter().map(|(_, value)| value);
         Ok(StoredDocument {
             chunks: chunks.into_iter().map(|chunk| chunk.bytes).collect(),
@@ -134,8 +152,20 @@ impl Durable {
                 Write::Chunk { document, hash, .. } => {
                     self.changes.entry(*document).or_default().insert(*hash);
                 }
-                Write::Row { table: Table::Record, key, .. } => {
-                    self.records.insert(key[32..].try_into().expect("circle and record id"));
+                Write::Row {
+                    table: Table::Record,
+                    key,
+                    ..
+                } => {
+                    self.records
+                        .insert(key[32..].try_into().expect("circle and record id"));
+                }
+                Write::Row {
+                    table: Table::Card | Table::Manifest,
+                    value,
+                    ..
+                } => {
+                    self.beside.insert(*blake3::hash(value).as_bytes());
                 }
                 Write::Row { .. } | Write::Delete { .. } => {}
             }
@@ -145,7 +175,11 @@ impl Durable {
 
 fn op(write: &Write) -> Op {
     match write {
-        Write::Chunk { document, hash, bytes } => Op::PutChunk {
+        Write::Chunk {
+            document,
+            hash,
+            bytes,
+        } => Op::PutChunk {
             doc: StorageKey::from_bytes(document.to_bytes()),
             chunk: Chunk {
                 hash: ChunkHash::from_bytes(*hash),
@@ -154,10 +188,15 @@ fn op(write: &Write) -> Op {
                 bytes: bytes.clone(),
             },
         },
-        Write::Row { table, key, value } => {
-            Op::Put { table: table.number(), key: key.clone(), value: value.clone() }
-        }
-        Write::Delete { table, key } => Op::Delete { table: table.number(), key: key.clone() },
+        Write::Row { table, key, value } => Op::Put {
+            table: table.number(),
+            key: key.clone(),
+            value: value.clone(),
+        },
+        Write::Delete { table, key } => Op::Delete {
+            table: table.number(),
+            key: key.clone(),
+        },
     }
 }
 
@@ -167,15 +206,27 @@ mod tests {
 
     use super::*;
 
-    const DOCUMENT: DocKey = DocKey { space: Space::Circles, id: [7; 16] };
+    const DOCUMENT: DocKey = DocKey {
+        space: Space::Circles,
+        id: [7; 16],
+    };
 
     fn chunk(byte: u8) -> Vec<Write> {
-        vec![Write::Chunk { document: DOCUMENT, hash: [byte; 32], bytes: vec![byte] }]
+        vec![Write::Chunk {
+            document: DOCUMENT,
+            hash: [byte; 32],
+            bytes: vec![byte],
+        }]
     }
 
     fn held(disk: &Disk) -> Vec<u8> {
         let read = disk.read(&DOCUMENT).unwrap().chunks.concat();
-        let noted = disk.durable().changes.get(&DOCUMENT).map(BTreeSet::len).unwrap_or_default();
+        let noted = disk
+            .durable()
+            .changes
+            .get(&DOCUMENT)
+            .map(BTreeSet::len)
+            .unwrap_or_default();
         assert_eq!(read.len(), noted, "the note of what is durable is true");
         read
     }

@@ -23,6 +23,8 @@ pub(crate) struct Seen {
     pub(crate) ids: Vec<[u8; 32]>,
     /// `records`.
     pub(crate) records: Vec<Vec<u8>>,
+    /// `cards` and `manifests`.
+    pub(crate) beside: Vec<Vec<u8>>,
     /// `people` of a reached frame: a person and the heads their devices confirmed.
     pub(crate) people: Vec<([u8; 32], Vec<[u8; 32]>)>,
     /// `code` or `reason`.
@@ -41,7 +43,14 @@ pub(crate) fn write_sync(sender: &str, target: &str, document: &str, data: &[u8]
 
 /// Writes a frontier frame.
 pub(crate) fn write_frontier(sender: &str, target: &str, document: &str, items: &[u8]) -> Vec<u8> {
-    write(sender, target, "smallwin/frontier", document, "items", items)
+    write(
+        sender,
+        target,
+        "smallwin/frontier",
+        document,
+        "items",
+        items,
+    )
 }
 
 /// Writes a sync message (version 1) that brings changes and claims heads.
@@ -62,7 +71,9 @@ pub(crate) fn write_sync_message(heads: &[[u8; 32]], changes: &[&[u8]]) -> Vec<u
 fn fields(bytes: &[u8]) -> Result<Seen, Error> {
     let mut decoder = Decoder::new(bytes);
     let mut seen = Seen::default();
-    let count = decoder.map()?.ok_or_else(|| Error::message("an indefinite map"))?;
+    let count = decoder
+        .map()?
+        .ok_or_else(|| Error::message("an indefinite map"))?;
     for _ in 0..count {
         match (decoder.str()?, decoder.datatype()?) {
             ("type", Type::String) => seen.kind = decoder.str()?.to_owned(),
@@ -72,10 +83,8 @@ fn fields(bytes: &[u8]) -> Result<Seen, Error> {
             ("data", Type::Bytes) => seen.data = decoder.bytes()?.to_vec(),
             ("heads", Type::Bytes) => seen.heads = hashes(decoder.bytes()?),
             ("ids", Type::Bytes) => seen.ids = hashes(decoder.bytes()?),
-            ("records", Type::Array) => {
-                let records = decoder.array_iter::<&minicbor::bytes::ByteSlice>()?;
-                seen.records = records.map(|record| record.map(|r| r.to_vec())).collect::<Result<_, _>>()?;
-            }
+            ("records", Type::Array) => seen.records = blobs(&mut decoder)?,
+            ("cards" | "manifests", Type::Array) => seen.beside.extend(blobs(&mut decoder)?),
             ("people", Type::Array) => {
                 for _ in 0..decoder.array()?.unwrap_or_default() {
                     seen.people.push(person(&mut decoder)?);
@@ -94,7 +103,9 @@ fn person(decoder: &mut Decoder<'_>) -> Result<([u8; 32], Vec<[u8; 32]>), Error>
         match decoder.str()? {
             "person" => {
                 let bytes = decoder.bytes()?;
-                person = bytes.try_into().map_err(|_| Error::message("a person of another length"))?;
+                person = bytes
+                    .try_into()
+                    .map_err(|_| Error::message("a person of another length"))?;
             }
             "heads" => heads = hashes(decoder.bytes()?),
             _ => decoder.skip()?,
@@ -103,18 +114,41 @@ fn person(decoder: &mut Decoder<'_>) -> Result<([u8; 32], Vec<[u8; 32]>), Error>
     Ok((person, heads))
 }
 
+fn blobs(decoder: &mut Decoder<'_>) -> Result<Vec<Vec<u8>>, Error> {
+    decoder
+        .array_iter::<&minicbor::bytes::ByteSlice>()?
+        .map(|blob| blob.map(|blob| blob.to_vec()))
+        .collect()
+}
+
 fn hashes(bytes: &[u8]) -> Vec<[u8; 32]> {
     bytes.as_chunks().0.to_vec()
 }
 
-fn write(sender: &str, target: &str, kind: &str, document: &str, field: &str, bytes: &[u8]) -> Vec<u8> {
+fn write(
+    sender: &str,
+    target: &str,
+    kind: &str,
+    document: &str,
+    field: &str,
+    bytes: &[u8],
+) -> Vec<u8> {
     let mut out = Encoder::new(Vec::new());
-    let texts = [("type", kind), ("senderId", sender), ("targetId", target), ("documentId", document)];
+    let texts = [
+        ("type", kind),
+        ("senderId", sender),
+        ("targetId", target),
+        ("documentId", document),
+    ];
     out.map(5).expect("memory takes all");
     for (name, value) in texts {
-        out.str(name).and_then(|out| out.str(value)).expect("memory takes all");
+        out.str(name)
+            .and_then(|out| out.str(value))
+            .expect("memory takes all");
     }
-    out.str(field).and_then(|out| out.bytes(bytes)).expect("memory takes all");
+    out.str(field)
+        .and_then(|out| out.bytes(bytes))
+        .expect("memory takes all");
     out.into_writer()
 }
 
@@ -133,9 +167,15 @@ mod tests {
     #[test]
     fn reads_back_what_it_writes() {
         let seen = read(&write_sync("a", "b", "doc", b"\x42")).unwrap();
-        assert_eq!((seen.kind.as_str(), seen.data.as_slice()), ("sync", b"\x42".as_slice()));
+        assert_eq!(
+            (seen.kind.as_str(), seen.data.as_slice()),
+            ("sync", b"\x42".as_slice())
+        );
         assert_eq!((seen.sender.as_str(), seen.target.as_str()), ("a", "b"));
-        assert_eq!(read(&write_frontier("a", "b", "doc", &[7])).unwrap().kind, "smallwin/frontier");
+        assert_eq!(
+            read(&write_frontier("a", "b", "doc", &[7])).unwrap().kind,
+            "smallwin/frontier"
+        );
         assert!(read(&[0x80]).is_err());
     }
 
@@ -144,7 +184,10 @@ mod tests {
         let change = smallwin_model::first_change(smallwin_circle::Kind::Step).unwrap();
         let message = write_sync_message(&[[7; 32]], &[change]);
         let shape = smallwin_gate::check_sync_message(&message).unwrap();
-        assert_eq!((shape.heads.as_slice(), shape.chunks.len()), ([[7; 32]].as_slice(), 1));
+        assert_eq!(
+            (shape.heads.as_slice(), shape.chunks.len()),
+            ([[7; 32]].as_slice(), 1)
+        );
         assert!(automerge::sync::Message::decode(&message).is_ok());
     }
 }

@@ -1,5 +1,8 @@
 //! Runs the simulation from the command line: one seed with its story, or many in a row.
-#![allow(clippy::print_stdout, reason = "a program that reports to the person who runs it")]
+#![allow(
+    clippy::print_stdout,
+    reason = "a program that reports to the person who runs it"
+)]
 
 use std::process::ExitCode;
 
@@ -28,7 +31,10 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let (first, end) = arguments.seeds.or(arguments.seed.map(|seed| (seed, seed + 1))).unwrap_or((0, 1));
+    let (first, end) = arguments
+        .seeds
+        .or(arguments.seed.map(|seed| (seed, seed + 1)))
+        .unwrap_or((0, 1));
     let mut failures = 0;
     for seed in first..end {
         let mut options = Options::of_seed(seed);
@@ -49,7 +55,11 @@ fn main() -> ExitCode {
             }
         }
     }
-    if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if failures == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn parse_seeds(text: &str) -> Result<(u64, u64), String> {

@@ -42,7 +42,12 @@ impl Network {
         let ends = (ConnId(self.conns * 2), ConnId(self.conns * 2 + 1));
         self.conns += 1;
         for (end, site) in [(ends.0, dialer), (ends.1, listener)] {
-            let end_state = End { site, up: false, carries: true, under_way: VecDeque::new() };
+            let end_state = End {
+                site,
+                up: false,
+                carries: true,
+                under_way: VecDeque::new(),
+            };
             self.ends.insert(end, end_state);
         }
         ends
@@ -94,7 +99,9 @@ impl Network {
 
     /// This end is over; nothing more is told or sent there. Whether it was up.
     pub(crate) fn down(&mut self, end: ConnId) -> bool {
-        self.ends.get_mut(&end).is_some_and(|state| std::mem::take(&mut state.up))
+        self.ends
+            .get_mut(&end)
+            .is_some_and(|state| std::mem::take(&mut state.up))
     }
 
     /// The connection is lost with all that is under way. The ends that do not know yet.
@@ -141,7 +148,11 @@ impl Network {
 
     /// Ends at a site that are up.
     pub(crate) fn ends_at(&self, site: SiteId) -> Vec<ConnId> {
-        self.ends.iter().filter(|(_, end)| end.site == site && end.up).map(|(id, _)| *id).collect()
+        self.ends
+            .iter()
+            .filter(|(_, end)| end.site == site && end.up)
+            .map(|(id, _)| *id)
+            .collect()
     }
 
     /// Dialers' ends of all connections that carry.
@@ -161,7 +172,9 @@ impl Network {
     /// Loses the last frame that this end sent and that did not arrive, silently: what a planted
     /// fault does, never the honest world. Whether there was one.
     pub(crate) fn lose_silently(&mut self, end: ConnId) -> bool {
-        self.ends.get_mut(&end).is_some_and(|state| state.under_way.pop_back().is_some())
+        self.ends
+            .get_mut(&end)
+            .is_some_and(|state| state.under_way.pop_back().is_some())
     }
 
     /// Forgets connections that both ends know to be over.
@@ -206,7 +219,9 @@ mod tests {
     #[test]
     fn parcels_keep_their_order() {
         let (mut network, a, b) = connected();
-        assert!(network.send(a, frame(1)) && network.send(a, frame(2)) && network.send(a, Parcel::Bye));
+        assert!(
+            network.send(a, frame(1)) && network.send(a, frame(2)) && network.send(a, Parcel::Bye)
+        );
         assert_eq!(network.under_way(), 3);
         let arrived: Vec<_> = std::iter::from_fn(|| network.arrive(a)).collect();
         assert_eq!(arrived, [(b, frame(1)), (b, frame(2)), (b, Parcel::Bye)]);
@@ -229,7 +244,10 @@ mod tests {
         assert!(network.send(a, frame(1)));
         assert_eq!(network.lose(b), [b, a]);
         assert_eq!(network.arrive(a), None);
-        assert!(!network.send(a, frame(2)), "a half-open end sends into nothing");
+        assert!(
+            !network.send(a, frame(2)),
+            "a half-open end sends into nothing"
+        );
         assert!(network.down(a) && !network.down(a));
         assert_eq!(network.ends_at(B), [b]);
         assert!(network.down(b));

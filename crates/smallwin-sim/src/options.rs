@@ -78,7 +78,12 @@ pub struct Failure {
 impl Options {
     /// The usual run of a seed.
     pub fn of_seed(seed: u64) -> Options {
-        Options { seed, minutes: MINUTES, plant: None, print: false }
+        Options {
+            seed,
+            minutes: MINUTES,
+            plant: None,
+            print: false,
+        }
     }
 }
 
@@ -87,8 +92,16 @@ impl fmt::Display for Failure {
         for line in &self.lines {
             writeln!(f, "{line}")?;
         }
-        writeln!(f, "seed {} breaks {}: {}", self.options.seed, self.rule, self.what)?;
-        write!(f, "replay: cargo run -p smallwin-sim -- --seed {} --trace", self.options.seed)?;
+        writeln!(
+            f,
+            "seed {} breaks {}: {}",
+            self.options.seed, self.rule, self.what
+        )?;
+        write!(
+            f,
+            "replay: cargo run -p smallwin-sim -- --seed {} --trace",
+            self.options.seed
+        )?;
         if self.options.minutes != MINUTES {
             write!(f, " --minutes {}", self.options.minutes)?;
         }

@@ -38,7 +38,10 @@ struct Acknowledged {
 impl Oracle {
     /// An oracle that knows the first changes.
     pub(crate) fn new(constants: BTreeSet<Hash>) -> Oracle {
-        Oracle { constants, ..Oracle::default() }
+        Oracle {
+            constants,
+            ..Oracle::default()
+        }
     }
 
     /// A site said to somebody (its own user or a peer) that it has these changes.
@@ -50,7 +53,13 @@ impl Oracle {
         durable: &Durable,
     ) -> Result<(), Violation> {
         let held = durable.changes.get(&document);
-        let told = self.acknowledged.entry(site).or_default().changes.entry(document).or_default();
+        let told = self
+            .acknowledged
+            .entry(site)
+            .or_default()
+            .changes
+            .entry(document)
+            .or_default();
         for hash in hashes {
             if self.constants.contains(&hash) || !told.insert(hash) {
                 continue;
@@ -85,7 +94,9 @@ impl Oracle {
 
     /// Holds a disk to all that its site acknowledged.
     pub(crate) fn check_disk(&self, site: SiteId, durable: &Durable) -> Result<(), Violation> {
-        let Some(told) = self.acknowledged.get(&site) else { return Ok(()) };
+        let Some(told) = self.acknowledged.get(&site) else {
+            return Ok(());
+        };
         let nothing = BTreeSet::new();
         for (document, hashes) in &told.changes {
             let held = durable.changes.get(document).unwrap_or(&nothing);
@@ -119,21 +130,36 @@ impl Oracle {
 impl Violation {
     /// A violation in words.
     pub(crate) fn new(rule: &'static str, what: impl Into<String>) -> Violation {
-        Violation { rule, what: what.into() }
+        Violation {
+            rule,
+            what: what.into(),
+        }
     }
 }
 
 /// The first four bytes in hex: enough to follow a change or record through a trace.
 pub(crate) fn short(hash: &[u8]) -> String {
-    hash.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+    hash.iter()
+        .take(4)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 fn too_early(what: &str, hash: &Hash) -> Violation {
-    Violation::new("K1", format!("{what} {} was acknowledged before it was durable", short(hash)))
+    Violation::new(
+        "K1",
+        format!(
+            "{what} {} was acknowledged before it was durable",
+            short(hash)
+        ),
+    )
 }
 
 fn lost_violation(what: &str, hash: &Hash) -> Violation {
-    Violation::new("K1", format!("{what} {} was acknowledged and is lost", short(hash)))
+    Violation::new(
+        "K1",
+        format!("{what} {} was acknowledged and is lost", short(hash)),
+    )
 }
 
 #[cfg(test)]
@@ -143,25 +169,41 @@ mod tests {
     use super::*;
 
     const SITE: SiteId = SiteId(0);
-    const DOCUMENT: DocKey = DocKey { space: Space::Circles, id: [7; 16] };
+    const DOCUMENT: DocKey = DocKey {
+        space: Space::Circles,
+        id: [7; 16],
+    };
 
     fn durable(hashes: &[u8]) -> Durable {
         let hashes: BTreeSet<Hash> = hashes.iter().map(|byte| [*byte; 32]).collect();
-        Durable { records: hashes.clone(), changes: BTreeMap::from([(DOCUMENT, hashes)]) }
+        Durable {
+            records: hashes.clone(),
+            beside: BTreeSet::new(),
+            changes: BTreeMap::from([(DOCUMENT, hashes)]),
+        }
     }
 
     #[test]
     fn k1_what_is_told_must_be_durable_and_stay() {
         let mut oracle = Oracle::new(BTreeSet::from([[9; 32]]));
-        let mut tell = |hash: u8, durable: &Durable| oracle.told_changes(SITE, DOCUMENT, [[hash; 32]], durable);
+        let mut tell = |hash: u8, durable: &Durable| {
+            oracle.told_changes(SITE, DOCUMENT, [[hash; 32]], durable)
+        };
         assert_eq!(tell(1, &durable(&[1])), Ok(()));
         assert_eq!(tell(9, &durable(&[])), Ok(()), "first changes need no disk");
         assert_eq!(tell(2, &durable(&[1])).unwrap_err().rule, "K1");
         let mut oracle = Oracle::default();
         assert_eq!(oracle.told_records(SITE, [[1; 32]], &durable(&[1])), Ok(()));
         assert_eq!(oracle.check_disk(SITE, &durable(&[1, 2])), Ok(()));
-        assert_eq!(oracle.check_disk(SITE, &durable(&[2])).unwrap_err().rule, "K1");
-        assert!(oracle.told_records(SITE, [[3; 32]], &durable(&[1])).is_err());
+        assert_eq!(
+            oracle.check_disk(SITE, &durable(&[2])).unwrap_err().rule,
+            "K1"
+        );
+        assert!(
+            oracle
+                .told_records(SITE, [[3; 32]], &durable(&[1]))
+                .is_err()
+        );
     }
 
     #[test]

@@ -17,8 +17,11 @@ pub fn run(options: &Options) -> Result<Report, Box<Failure>> {
             counts: world.counts,
             virtual_ms: world.now_ms(),
         }),
-        Err(Violation { rule, what }) => {
-            Err(Box::new(Failure { options: options.clone(), rule, what, lines: world.trace.into_lines() }))
-        }
+        Err(Violation { rule, what }) => Err(Box::new(Failure {
+            options: options.clone(),
+            rule,
+            what,
+            lines: world.trace.into_lines(),
+        })),
     }
 }

@@ -73,11 +73,20 @@ pub(crate) struct Dialled {
 #[derive(Clone, Debug)]
 pub(crate) enum Wish {
     /// Open a document, then perhaps write.
-    Open { document: DocumentRef, then: Option<Edit> },
+    Open {
+        document: DocumentRef,
+        then: Option<Edit>,
+    },
     /// Write.
-    Write { document: DocumentRef, hashes: Vec<Hash> },
+    Write {
+        document: DocumentRef,
+        hashes: Vec<Hash>,
+    },
     /// Add a record of ours.
-    Append { record: RecordId, what: &'static str },
+    Append {
+        record: RecordId,
+        what: &'static str,
+    },
     /// Something whose refusal is expected.
     Forbidden { what: &'static str },
     /// Anything else.
@@ -130,6 +139,10 @@ impl Process {
 
     /// Ready connections, the ones that lead to a site that was dialled first.
     pub(crate) fn ready_dialled(&self) -> Vec<ConnId> {
-        self.dialled.values().filter_map(|dialled| dialled.end).filter(|end| self.ready.contains(end)).collect()
+        self.dialled
+            .values()
+            .filter_map(|dialled| dialled.end)
+            .filter(|end| self.ready.contains(end))
+            .collect()
     }
 }

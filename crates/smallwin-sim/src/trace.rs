@@ -17,11 +17,18 @@ pub(crate) struct Trace {
 impl Trace {
     /// An empty story; `print` writes each line to standard output as it happens.
     pub(crate) fn new(print: bool) -> Trace {
-        Trace { hasher: blake3::Hasher::new(), lines: VecDeque::new(), print }
+        Trace {
+            hasher: blake3::Hasher::new(),
+            lines: VecDeque::new(),
+            print,
+        }
     }
 
     /// Adds a line: when, who, what.
-    #[allow(clippy::print_stdout, reason = "the caller asked to see the story as it happens")]
+    #[allow(
+        clippy::print_stdout,
+        reason = "the caller asked to see the story as it happens"
+    )]
     pub(crate) fn line(&mut self, now_ms: u64, who: impl fmt::Display, what: fmt::Arguments<'_>) {
         let (minutes, seconds, ms) = (now_ms / 60_000, now_ms / 1000 % 60, now_ms % 1000);
         let line = format!("{minutes:02}:{seconds:02}.{ms:03} {who:<10} {what}");
@@ -64,6 +71,9 @@ mod tests {
         let (hash, lines) = tell("crashes");
         assert_ne!(hash, tell("restarts").0);
         assert_eq!(lines.len(), LINES_MAX);
-        assert_eq!(lines.first().map(String::as_str), Some("00:00.000 bram       0"));
+        assert_eq!(
+            lines.first().map(String::as_str),
+            Some("00:00.000 bram       0")
+        );
     }
 }

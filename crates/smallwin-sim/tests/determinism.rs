@@ -7,7 +7,8 @@ use smallwin_sim::{Options, run};
 #[test]
 fn s1_the_same_seed_gives_the_same_story() {
     for seed in [3, 11] {
-        let hash = |seed| run(&Options::of_seed(seed)).unwrap_or_else(|failure| panic!("{failure}"));
+        let hash =
+            |seed| run(&Options::of_seed(seed)).unwrap_or_else(|failure| panic!("{failure}"));
         assert_eq!(hash(seed), hash(seed), "seed {seed}");
     }
     let other = |seed| run(&Options::of_seed(seed)).map(|report| report.hash).ok();

@@ -28,12 +28,18 @@ impl World {
                 return Ok(());
             }
             if self.now_ms() - began_ms > PATIENCE_MS {
-                let strangers: Vec<&str> =
-                    self.sites.iter().filter(|site| !self.is_member(site.id)).map(|site| site.name).collect();
+                let strangers: Vec<&str> = self
+                    .sites
+                    .iter()
+                    .filter(|site| !self.is_member(site.id))
+                    .map(|site| site.name)
+                    .collect();
                 let frames = self.counts.frames - frames_before;
                 return Err(Violation::new(
                     "quiet",
-                    format!("no quiet after {PATIENCE_MS} ms: {frames} frames, not members: {strangers:?}"),
+                    format!(
+                        "no quiet after {PATIENCE_MS} ms: {frames} frames, not members: {strangers:?}"
+                    ),
                 ));
             }
         }
@@ -59,7 +65,10 @@ impl World {
         if frames <= most {
             return Ok(());
         }
-        Err(Violation::new("quiet", format!("{frames} frames to meet again without news, more than {most}")))
+        Err(Violation::new(
+            "quiet",
+            format!("{frames} frames to meet again without news, more than {most}"),
+        ))
     }
 
     /// When all is said, nothing is sent.
@@ -68,7 +77,10 @@ impl World {
         self.run_until(self.now_ms() + QUIET_MS * 2)?;
         match self.counts.frames - frames_before {
             0 => Ok(()),
-            frames => Err(Violation::new("quiet", format!("{frames} frames although all is said"))),
+            frames => Err(Violation::new(
+                "quiet",
+                format!("{frames} frames although all is said"),
+            )),
         }
     }
 }

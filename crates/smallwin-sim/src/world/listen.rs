@@ -18,20 +18,32 @@ impl World {
             Err(fault) => return self.violated("wire", fault),
         };
         if let Some(process) = &mut self.site_mut(site).process {
-            process.addresses.insert(conn, (seen.sender.clone(), seen.target.clone()));
+            process
+                .addresses
+                .insert(conn, (seen.sender.clone(), seen.target.clone()));
         }
-        let document = seen.document.as_ref().and_then(|id| id.parse::<DocumentId>().ok());
-        let key = document.map(|id| DocKey { space: Space::Circles, id: *id.as_bytes() });
+        let document = seen
+            .document
+            .as_ref()
+            .and_then(|id| id.parse::<DocumentId>().ok());
+        let key = document.map(|id| DocKey {
+            space: Space::Circles,
+            id: *id.as_bytes(),
+        });
         if let Some(id) = document {
             self.guard_privacy(site, conn, id);
         }
         match (seen.kind.as_str(), key) {
             ("sync" | "request", Some(key)) => self.hear_sync(site, conn, key, &seen),
             ("smallwin/log" | "smallwin/host", _) => self.hear_records(site, conn, &seen),
+            ("smallwin/beside", _) => self.hear_beside(site, conn, &seen),
             ("smallwin/reached", Some(key)) => self.hear_reached(site, conn, key, &seen),
             _ => {
                 let about = key.map(|key| self.name(&key)).unwrap_or_default();
-                self.tell(site, format_args!("→ {} {} {about} {}", conn.0, seen.kind, seen.word));
+                self.tell(
+                    site,
+                    format_args!("→ {} {} {about} {}", conn.0, seen.kind, seen.word),
+                );
             }
         }
     }
@@ -43,10 +55,14 @@ impl World {
         };
         let owner = named.person().and_then(|person| {
             let is_theirs = |index: &usize| self.person_id(*index) == Some(person);
-            (0..self.people.len()).find(is_theirs).map(|index| self.people[index].name)
+            (0..self.people.len())
+                .find(is_theirs)
+                .map(|index| self.people[index].name)
         });
         let revision = named.revision().filter(|revision| *revision > 1);
-        let revision = revision.map(|revision| format!(" {revision}")).unwrap_or_default();
+        let revision = revision
+            .map(|revision| format!(" {revision}"))
+            .unwrap_or_default();
         match owner {
             Some(owner) => format!("{}{revision} of {owner}", named.kind),
             None => format!("{}{revision}", named.kind),
@@ -56,7 +72,12 @@ impl World {
     fn hear_sync(&mut self, site: SiteId, conn: ConnId, document: DocKey, seen: &Seen) {
         let shape = match smallwin_gate::check_sync_message(&seen.data) {
             Ok(shape) => shape,
-            Err(fault) => return self.violated("G1", format!("a sync message of our own is refused: {fault}")),
+            Err(fault) => {
+                return self.violated(
+                    "G1",
+                    format!("a sync message of our own is refused: {fault}"),
+                );
+            }
         };
         let mut hashes = shape.heads.clone();
         let mut documents = 0;
@@ -65,7 +86,10 @@ impl World {
                 (ChunkKind::Change | ChunkKind::Compressed, Some(bytes)) => {
                     match smallwin_gate::read_change(bytes) {
                         Ok(header) => hashes.push(header.hash),
-                        Err(fault) => return self.violated("G1", format!("a change of our own is refused: {fault}")),
+                        Err(fault) => {
+                            return self
+                                .violated("G1", format!("a change of our own is refused: {fault}"));
+                        }
                     }
                 }
                 _ => documents += 1,
@@ -88,10 +112,18 @@ impl World {
 
     fn hear_records(&mut self, site: SiteId, conn: ConnId, seen: &Seen) {
         let (heads, records, ids) = (seen.heads.len(), seen.records.len(), seen.ids.len());
-        let first = seen.heads.iter().map(|head| short(head)).collect::<Vec<_>>().join(" ");
+        let first = seen
+            .heads
+            .iter()
+            .map(|head| short(head))
+            .collect::<Vec<_>>()
+            .join(" ");
         self.tell(
             site,
-            format_args!("→ {} {}: {heads} heads {first}, {records} records, {ids} ids", conn.0, seen.kind),
+            format_args!(
+                "→ {} {}: {heads} heads {first}, {records} records, {ids} ids",
+                conn.0, seen.kind
+            ),
         );
         let mut told: Vec<Hash> = seen.heads.iter().chain(&seen.ids).copied().collect();
         for record in &seen.records {
@@ -100,7 +132,9 @@ impl World {
                 Some(id) => *id,
                 None => match Record::parse(record) {
                     Ok(record) => *record.id().as_bytes(),
-                    Err(fault) => return self.violated("C1", format!("a record that is none: {fault}")),
+                    Err(fault) => {
+                        return self.violated("C1", format!("a record that is none: {fault}"));
+                    }
                 },
             };
             self.record_ids.insert(hash, id);
@@ -109,20 +143,57 @@ impl World {
         self.told_records(site, told);
     }
 
+    /// Cards and manifests are kept before they are passed on, like everything else.
+    fn hear_beside(&mut self, site: SiteId, conn: ConnId, seen: &Seen) {
+        self.tell(
+            site,
+            format_args!(
+                "→ {} {}: {} cards and manifests",
+                conn.0,
+                seen.kind,
+                seen.beside.len()
+            ),
+        );
+        let held = &self.sites[site.0].disk.durable().beside;
+        let early = seen
+            .beside
+            .iter()
+            .find(|bytes| !held.contains(blake3::hash(bytes).as_bytes()));
+        if early.is_some() && !self.plant(Plant::ToldBeforeKeptUnseen) {
+            let what = format!(
+                "{} passes on a card or manifest that is not durable",
+                self.site(site).name
+            );
+            self.violated("K1", what);
+        }
+    }
+
     /// Whoever says that a person's devices have something must be right.
     fn hear_reached(&mut self, site: SiteId, conn: ConnId, document: DocKey, seen: &Seen) {
         let name = self.name(&document);
-        self.tell(site, format_args!("→ {} reached {name}: {} people", conn.0, seen.people.len()));
+        self.tell(
+            site,
+            format_args!("→ {} reached {name}: {} people", conn.0, seen.people.len()),
+        );
         for (person, heads) in &seen.people {
             let holds = |head: &Hash| {
                 self.sites.iter().any(|site| {
-                    let theirs = self.person_id(site.person).is_some_and(|id| id.as_bytes() == person);
+                    let theirs = self
+                        .person_id(site.person)
+                        .is_some_and(|id| id.as_bytes() == person);
                     let held = site.disk.durable().changes.get(&document);
                     theirs && held.is_some_and(|held| held.contains(head))
                 })
             };
-            if let Some(head) = heads.iter().find(|head| !self.oracle.is_constant(head) && !holds(head)) {
-                let what = format!("{} says that {} reached somebody who lacks it", self.site(site).name, short(head));
+            if let Some(head) = heads
+                .iter()
+                .find(|head| !self.oracle.is_constant(head) && !holds(head))
+            {
+                let what = format!(
+                    "{} says that {} reached somebody who lacks it",
+                    self.site(site).name,
+                    short(head)
+                );
                 return self.violated("K1", what);
             }
         }
@@ -130,17 +201,24 @@ impl World {
 
     /// V1: nothing about a draft, or a voice that is not shared, goes to another person.
     fn guard_privacy(&mut self, site: SiteId, conn: ConnId, id: DocumentId) {
-        let Some(document) = self.names.get(&id) else { return };
+        let Some(document) = self.names.get(&id) else {
+            return;
+        };
         let is_private = match document.kind {
             Kind::Draft => true,
             Kind::Voice => !self.shared.contains(&document.key),
             _ => false,
         };
-        let Some((receiver, _)) = self.network.sites(other(conn)) else { return };
+        let Some((receiver, _)) = self.network.sites(other(conn)) else {
+            return;
+        };
         let owner = document.person();
         if is_private && owner != self.person_id(self.site(receiver).person) {
             let (from, to) = (self.site(site).name, self.site(receiver).name);
-            let what = format!("{from} sends a frame about {} to {to}", self.name(&DocKey::circles(&id)));
+            let what = format!(
+                "{from} sends a frame about {} to {to}",
+                self.name(&DocKey::circles(&id))
+            );
             self.violated("V1", what);
         }
     }

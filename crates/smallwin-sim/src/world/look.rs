@@ -26,6 +26,7 @@ impl World {
             return Err(Violation::new("start", "nobody founded the circle"));
         };
         self.check_logs(&circle)?;
+        self.check_beside(&circle)?;
         let documents = self.documents(&circle);
         for document in &documents {
             self.check_document(&circle, document)?;
@@ -51,8 +52,17 @@ impl World {
         }
         for (document, hashes) in &durable.changes {
             for hash in hashes {
-                if self.private.get(hash).is_some_and(|person| *person != state.person) {
-                    let what = format!("{} holds {} of {}", state.name, short(hash), self.name(document));
+                if self
+                    .private
+                    .get(hash)
+                    .is_some_and(|person| *person != state.person)
+                {
+                    let what = format!(
+                        "{} holds {} of {}",
+                        state.name,
+                        short(hash),
+                        self.name(document)
+                    );
                     return self.violated("V1", what);
                 }
                 if let Some(how) = self.oracle.how_forged(hash) {
@@ -68,40 +78,106 @@ impl World {
         for site in &self.sites {
             let log = site.engine().and_then(|engine| engine.log(circle));
             let Some(log) = log else {
-                return Err(Violation::new("S1", format!("{} does not hold the circle", site.name)));
+                return Err(Violation::new(
+                    "S1",
+                    format!("{} does not hold the circle", site.name),
+                ));
             };
             let ids: BTreeSet<_> = log.ids().collect();
             let state = format!("{:?}", log.state());
             match &first {
                 None => first = Some((site.name, ids, state)),
                 Some((other, others, _)) if *others != ids => {
-                    let what = format!("{} holds {} records, {other} {}", site.name, ids.len(), others.len());
+                    let what = format!(
+                        "{} holds {} records, {other} {}",
+                        site.name,
+                        ids.len(),
+                        others.len()
+                    );
                     return Err(Violation::new("S1", what));
                 }
                 Some((other, _, theirs)) if *theirs != state => {
-                    let what = format!("{} and {other} judge the same records differently", site.name);
+                    let what = format!(
+                        "{} and {other} judge the same records differently",
+                        site.name
+                    );
                     return Err(Violation::new("C1", what));
                 }
                 Some(_) => {}
             }
         }
-        self.counts.members = self.sites.iter().filter(|site| self.is_member(site.id)).count() as u64;
+        self.counts.members = self
+            .sites
+            .iter()
+            .filter(|site| self.is_member(site.id))
+            .count() as u64;
+        Ok(())
+    }
+
+    /// Members have the same cards, and the text of every snapshot (rule N2).
+    fn check_beside(&self, circle: &CircleId) -> Result<(), Violation> {
+        let mut first: Option<(&str, Vec<Vec<u8>>)> = None;
+        for site in &self.sites {
+            let engine = site.engine().expect("all run in the end");
+            let cards: Vec<Vec<u8>> = engine
+                .cards(circle)
+                .iter()
+                .map(|card| card.bytes().to_vec())
+                .collect();
+            match &first {
+                Some((other, theirs)) if *theirs != cards => {
+                    let what = format!(
+                        "{} has {} cards, {other} others: {}",
+                        site.name,
+                        cards.len(),
+                        theirs.len()
+                    );
+                    return Err(Violation::new("S1", what));
+                }
+                Some(_) => {}
+                None => first = Some((site.name, cards)),
+            }
+            let snapshots = engine
+                .log(circle)
+                .map(|log| log.state().snapshots())
+                .unwrap_or_default();
+            let lacks = |snapshot: &&smallwin_circle::SnapshotState| {
+                engine.manifest(snapshot.manifest.as_bytes()).is_none()
+            };
+            if let Some(lacking) = snapshots.iter().find(lacks) {
+                let what = format!(
+                    "{} lacks the text of {}",
+                    site.name,
+                    short(lacking.record.as_bytes())
+                );
+                return Err(Violation::new("N2", what));
+            }
+        }
         Ok(())
     }
 
     fn documents(&self, circle: &CircleId) -> Vec<DocumentRef> {
-        let log = self.sites.iter().find_map(|site| site.engine()?.log(circle));
+        let log = self
+            .sites
+            .iter()
+            .find_map(|site| site.engine()?.log(circle));
         log.map(|log| log.state().documents()).unwrap_or_default()
     }
 
-    fn check_document(&mut self, circle: &CircleId, document: &DocumentRef) -> Result<(), Violation> {
+    fn check_document(
+        &mut self,
+        circle: &CircleId,
+        document: &DocumentRef,
+    ) -> Result<(), Violation> {
         let key = document_key(document, circle);
         let readers: Vec<SiteId> = self
             .sites
             .iter()
             .filter(|site| {
                 let log = site.engine().and_then(|engine| engine.log(circle));
-                log.is_some_and(|log| may(log.state(), &site.device.public(), Action::Read, document).is_ok())
+                log.is_some_and(|log| {
+                    may(log.state(), &site.device.public(), Action::Read, document).is_ok()
+                })
             })
             .map(|site| site.id)
             .collect();
@@ -111,7 +187,9 @@ impl World {
             let shown = self.show(site, document, key)?;
             match &first {
                 None => first = Some((site, shown)),
-                Some((other, theirs)) if *theirs != shown => return Err(self.differ(site, &shown, *other, theirs, key)),
+                Some((other, theirs)) if *theirs != shown => {
+                    return Err(self.differ(site, &shown, *other, theirs, key));
+                }
                 Some(_) => {}
             }
         }
@@ -120,7 +198,10 @@ impl World {
 
     /// Opens a document and waits for it.
     fn open(&mut self, site: SiteId, document: &DocumentRef, key: DocKey) -> Result<(), Violation> {
-        let wish = Wish::Open { document: document.clone(), then: None };
+        let wish = Wish::Open {
+            document: document.clone(),
+            then: None,
+        };
         self.ask(site, Local::Open { document: key }, wish);
         let request = smallwin_sync::Request(self.requests);
         for _ in 0..OPEN_STEPS {
@@ -129,25 +210,50 @@ impl World {
                 return Ok(());
             }
         }
-        Err(Violation::new("documents open", format!("{} does not open {}", self.site(site).name, self.name(&key))))
+        Err(Violation::new(
+            "documents open",
+            format!("{} does not open {}", self.site(site).name, self.name(&key)),
+        ))
     }
 
     fn show(&self, site: SiteId, document: &DocumentRef, key: DocKey) -> Result<Shown, Violation> {
         let state = self.site(site);
         let engine = state.engine().expect("all run in the end");
         let Some(doc) = engine.document(&key) else {
-            let what = format!("{} opened {} and does not show it", state.name, self.name(&key));
+            let what = format!(
+                "{} opened {} and does not show it",
+                state.name,
+                self.name(&key)
+            );
             return Err(Violation::new("documents open", what));
         };
-        let held: BTreeSet<Hash> = doc.get_changes(&[]).iter().map(|change| change.hash().0).collect();
+        let held: BTreeSet<Hash> = doc
+            .get_changes(&[])
+            .iter()
+            .map(|change| change.hash().0)
+            .collect();
         if let Some(how) = held.iter().find_map(|hash| self.oracle.how_forged(hash)) {
-            return Err(Violation::new("C3", format!("{} shows a change that is {how}", state.name)));
+            return Err(Violation::new(
+                "C3",
+                format!("{} shows a change that is {how}", state.name),
+            ));
         }
-        let aside: BTreeSet<Hash> = engine.refused(&key).iter().map(|refused| refused.hash).collect();
+        let aside: BTreeSet<Hash> = engine
+            .refused(&key)
+            .iter()
+            .map(|refused| refused.hash)
+            .collect();
         let acknowledged = self.oracle.acknowledged(&key);
-        let lost = acknowledged.iter().find(|hash| !held.contains(*hash) && !aside.contains(*hash));
+        let lost = acknowledged
+            .iter()
+            .find(|hash| !held.contains(*hash) && !aside.contains(*hash));
         if let Some(lost) = lost.filter(|lost| !self.is_aside_somewhere(&key, lost)) {
-            let what = format!("{} lacks {} of {}", state.name, short(lost), self.name(&key));
+            let what = format!(
+                "{} lacks {} of {}",
+                state.name,
+                short(lost),
+                self.name(&key)
+            );
             return Err(Violation::new("nothing acknowledged is lost", what));
         }
         let mut heads: Vec<Hash> = doc.get_heads().iter().map(|head| head.0).collect();
@@ -165,15 +271,37 @@ impl World {
         self.sites
             .iter()
             .filter_map(|site| site.engine())
-            .any(|engine| engine.refused(key).iter().any(|refused| refused.hash == *hash))
+            .any(|engine| {
+                engine
+                    .refused(key)
+                    .iter()
+                    .any(|refused| refused.hash == *hash)
+            })
     }
 
-    fn differ(&self, a: SiteId, shown: &Shown, b: SiteId, theirs: &Shown, key: DocKey) -> Violation {
-        let heads = |shown: &Shown| shown.heads.iter().map(|head| short(head)).collect::<Vec<_>>().join(" ");
+    fn differ(
+        &self,
+        a: SiteId,
+        shown: &Shown,
+        b: SiteId,
+        theirs: &Shown,
+        key: DocKey,
+    ) -> Violation {
+        let heads = |shown: &Shown| {
+            shown
+                .heads
+                .iter()
+                .map(|head| short(head))
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
         let aside = |site: SiteId| {
             let engine = self.site(site).engine().expect("all run in the end");
-            let refused: BTreeMap<String, String> =
-                engine.refused(&key).iter().map(|one| (short(&one.hash), one.reason.clone())).collect();
+            let refused: BTreeMap<String, String> = engine
+                .refused(&key)
+                .iter()
+                .map(|one| (short(&one.hash), one.reason.clone()))
+                .collect();
             refused
         };
         let what = format!(
@@ -194,18 +322,37 @@ impl World {
         let engine = state.engine().expect("all run in the end");
         let panics = engine.totals().panics_caught;
         if panics > 0 {
-            return Err(Violation::new("no panic", format!("{} caught {panics} panics", state.name)));
+            return Err(Violation::new(
+                "no panic",
+                format!("{} caught {panics} panics", state.name),
+            ));
         }
-        if self.options.plant.is_none_or(|plant| plant != Plant::LostFrame) && !engine.settled() {
+        if self
+            .options
+            .plant
+            .is_none_or(|plant| plant != Plant::LostFrame)
+            && !engine.settled()
+        {
             let unsettled: Vec<String> = engine
                 .connections()
                 .iter()
                 .filter(|conn| !conn.settled && !self.tainted.contains(&conn.conn))
-                .map(|conn| format!("{} ({:?}, ready: {})", conn.conn.0, conn.circles.values(), conn.ready))
+                .map(|conn| {
+                    format!(
+                        "{} ({:?}, ready: {})",
+                        conn.conn.0,
+                        conn.circles.values(),
+                        conn.ready
+                    )
+                })
                 .collect();
             // A peer whose connection carried forgeries is believed to be where those claimed.
             if !unsettled.is_empty() || engine.connections().iter().all(|conn| conn.settled) {
-                let what = format!("{} does not know that all is said on {}", state.name, unsettled.join(", "));
+                let what = format!(
+                    "{} does not know that all is said on {}",
+                    state.name,
+                    unsettled.join(", ")
+                );
                 return Err(Violation::new("settled", what));
             }
         }

@@ -127,7 +127,10 @@ impl World {
         let Cast { people, sites } = Cast::choose(&mut chance);
         let pace = Pace::choose(&mut chance);
         let first_changes = smallwin_model::first_changes();
-        let constants = first_changes.values().map(|bytes| header(bytes).hash).collect();
+        let constants = first_changes
+            .values()
+            .map(|bytes| header(bytes).hash)
+            .collect();
         World {
             trace: Trace::new(options.print),
             chance,
@@ -196,7 +199,9 @@ impl World {
             Happening::Gone(end, starts) => self.gone(end, starts),
             Happening::Synced(site, starts) => self.synced(site, starts),
             Happening::Kept(site, starts, tickets) => self.kept(site, starts, &tickets),
-            Happening::NotKept(site, starts, tickets, why) => self.not_kept(site, starts, &tickets, &why),
+            Happening::NotKept(site, starts, tickets, why) => {
+                self.not_kept(site, starts, &tickets, &why)
+            }
             Happening::Read(site, starts, document) => self.read(site, starts, document),
             Happening::Trouble => self.trouble(),
             Happening::Heal(from, to) => self.heal(from, to),
@@ -211,10 +216,18 @@ impl World {
             .iter()
             .map(|site| {
                 let dials: Vec<&str> = site.dials.iter().map(|to| self.sites[to.0].name).collect();
-                format!("{}({})→{}", site.name, self.people[site.person].name, dials.join("+"))
+                format!(
+                    "{}({})→{}",
+                    site.name,
+                    self.people[site.person].name,
+                    dials.join("+")
+                )
             })
             .collect();
-        self.say("world", format_args!("seed {seed}: {} {pace:?}", cast.join(" ")));
+        self.say(
+            "world",
+            format_args!("seed {seed}: {} {pace:?}", cast.join(" ")),
+        );
     }
 
     fn site_ids(&self) -> Vec<SiteId> {
@@ -238,7 +251,8 @@ impl World {
     }
 
     fn tell(&mut self, site: SiteId, what: fmt::Arguments<'_>) {
-        self.trace.line(self.agenda.now_ms(), self.sites[site.0].name, what);
+        self.trace
+            .line(self.agenda.now_ms(), self.sites[site.0].name, what);
     }
 
     fn moved(&mut self) {
@@ -249,7 +263,10 @@ impl World {
         if let Err(violation) = checked
             && self.broken.is_none()
         {
-            self.say("oracle", format_args!("{}: {}", violation.rule, violation.what));
+            self.say(
+                "oracle",
+                format_args!("{}: {}", violation.rule, violation.what),
+            );
             self.broken = Some(violation);
         }
     }
@@ -270,9 +287,17 @@ impl Pace {
         Pace {
             way_ms: chance.between(1, 80),
             way_jitter_ms: chance.between(1, 120),
-            disk_ms: if slow_disk { chance.between(200, 1500) } else { chance.between(1, 60) },
-            think_ms: chance.between(600, 2500),
-            act_percent: if chance.percent(10) { 50 } else { chance.between(10, 30) },
+            disk_ms: if slow_disk {
+                chance.between(200, 1500)
+            } else {
+                chance.between(1, 60)
+            },
+            think_ms: chance.between(1000, 2500),
+            act_percent: if chance.percent(8) {
+                50
+            } else {
+                chance.between(10, 25)
+            },
             trouble_ms: chance.between(1500, 12_000),
             documents_open_max: if chance.percent(40) { 3 } else { 64 },
         }

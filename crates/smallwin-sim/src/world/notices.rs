@@ -15,7 +15,10 @@ impl World {
             Notice::Done { request, result } => self.done(site, request, result),
             Notice::PeerReady(conn) => {
                 self.process_mut(site).ready.insert(conn);
-                self.tell(site, format_args!("proved itself to its peer on {}", conn.0));
+                self.tell(
+                    site,
+                    format_args!("proved itself to its peer on {}", conn.0),
+                );
             }
             Notice::Paired(_) => {
                 self.tell(site, format_args!("is paired"));
@@ -26,16 +29,38 @@ impl World {
                 self.tell(site, format_args!("is refused as a member: {code}"));
                 self.asked_in_vain(site, &code);
             }
-            Notice::Refused { document, hashes, reason } => {
+            Notice::Refused {
+                document,
+                hashes,
+                reason,
+            } => {
                 let (name, hashes) = (self.name(&document), list(&hashes));
-                self.tell(site, format_args!("keeps {hashes} of {name} aside: {reason}"));
+                self.tell(
+                    site,
+                    format_args!("keeps {hashes} of {name} aside: {reason}"),
+                );
             }
-            Notice::RefusedByPeer { conn, document, hashes, reason } => {
+            Notice::RefusedByPeer {
+                conn,
+                document,
+                hashes,
+                reason,
+            } => {
                 let (name, hashes) = (self.name(&document), list(&hashes));
-                self.tell(site, format_args!("hears on {} that {hashes} of {name} are refused: {reason}", conn.0));
+                self.tell(
+                    site,
+                    format_args!(
+                        "hears on {} that {hashes} of {name} are refused: {reason}",
+                        conn.0
+                    ),
+                );
             }
             Notice::OpenFailed { document, why } => {
-                let what = format!("{} cannot open {}: {why}", self.site(site).name, self.name(&document));
+                let what = format!(
+                    "{} cannot open {}: {why}",
+                    self.site(site).name,
+                    self.name(&document)
+                );
                 self.violated("documents open", what);
             }
             Notice::ReadOnly { why } => {
@@ -53,7 +78,10 @@ impl World {
             | Notice::CircleMatched { .. } => {}
             Notice::JoinAccepted(_) => self.tell(site, format_args!("is a member")),
             Notice::JoinCountersigned { record, .. } => {
-                self.tell(site, format_args!("has accepted {}", short(record.as_bytes())));
+                self.tell(
+                    site,
+                    format_args!("has accepted {}", short(record.as_bytes())),
+                );
             }
             Notice::NoticeFrom { conn, code, .. } => {
                 self.tell(site, format_args!("is told on {}: {code}", conn.0));
@@ -81,11 +109,22 @@ impl World {
     fn done(&mut self, site: SiteId, request: Request, result: Result<(), WriteRefused>) {
         self.moved();
         let Some(wish) = self.process_mut(site).waiting.remove(&request) else {
-            return self.violated("one end per call", format!("{} ends a call twice", self.site(site).name));
+            return self.violated(
+                "one end per call",
+                format!("{} ends a call twice", self.site(site).name),
+            );
         };
         match (wish, result) {
-            (Wish::Open { document, then: Some(edit) }, Ok(())) => self.write(site, document, &edit),
-            (Wish::Write { document, hashes }, result) => self.written(site, &document, hashes, result),
+            (
+                Wish::Open {
+                    document,
+                    then: Some(edit),
+                },
+                Ok(()),
+            ) => self.write(site, document, &edit),
+            (Wish::Write { document, hashes }, result) => {
+                self.written(site, &document, hashes, result)
+            }
             (Wish::Append { record, what }, result) => self.appended(site, record, what, result),
             (Wish::Forbidden { what }, Ok(())) => {
                 let what = format!("{} was allowed to {what}", self.site(site).name);
@@ -110,12 +149,18 @@ impl World {
         match result {
             Ok(()) => {
                 self.counts.changes += hashes.len() as u64;
-                self.tell(site, format_args!("is told that {} are kept", list(&hashes)));
+                self.tell(
+                    site,
+                    format_args!("is told that {} are kept", list(&hashes)),
+                );
                 self.told_changes(site, key, hashes);
             }
             Err(refused) => {
                 process.actors.remove(&key);
-                self.tell(site, format_args!("may not write {}: {refused}", list(&hashes)));
+                self.tell(
+                    site,
+                    format_args!("may not write {}: {refused}", list(&hashes)),
+                );
             }
         }
     }
@@ -132,10 +177,13 @@ impl World {
         match result {
             Ok(()) => {
                 self.counts.records += 1;
-                self.tell(site, format_args!("is told that {} is kept", short(record.as_bytes())));
+                self.tell(
+                    site,
+                    format_args!("is told that {} is kept", short(record.as_bytes())),
+                );
                 self.told_records(site, vec![*record.as_bytes()]);
                 if let Some((person, secret)) = handed {
-                    self.people[person].invite = Some(Invite { secret, record });
+                    self.hand_over(person, Invite { secret, record });
                 }
                 if what == "share" {
                     self.copy_shared(site);
@@ -152,5 +200,9 @@ impl World {
 }
 
 fn list(hashes: &[[u8; 32]]) -> String {
-    hashes.iter().map(|hash| short(hash)).collect::<Vec<_>>().join(" ")
+    hashes
+        .iter()
+        .map(|hash| short(hash))
+        .collect::<Vec<_>>()
+        .join(" ")
 }

@@ -19,7 +19,10 @@ impl World {
         let boot = self.site(site).disk.boot();
         let records: usize = boot.circles.iter().map(Vec::len).sum();
         self.tell(site, format_args!("starts with {records} records on disk"));
-        let limits = Limits { documents_open_max: self.pace.documents_open_max, ..Limits::default() };
+        let limits = Limits {
+            documents_open_max: self.pace.documents_open_max,
+            ..Limits::default()
+        };
         let state = self.site(site);
         let config = Config {
             node_key: state.node_key.clone(),
@@ -64,7 +67,10 @@ impl World {
         self.counts.crashes += 1;
         let unsynced = self.site(site).disk.unsynced();
         let survivors = self.chance.below(unsynced as u64 + 1) as usize;
-        self.tell(site, format_args!("crashes; {survivors} of {unsynced} unsynced writes are on the disk"));
+        self.tell(
+            site,
+            format_args!("crashes; {survivors} of {unsynced} unsynced writes are on the disk"),
+        );
         self.site_mut(site).disk.crash(survivors);
         for end in self.network.ends_at(site) {
             self.network.down(end);
@@ -76,7 +82,9 @@ impl World {
     /// Gives the engine an event and does what it says.
     pub(super) fn wake(&mut self, site: SiteId, event: Event) {
         let now = self.clock();
-        let Some(process) = &mut self.site_mut(site).process else { return };
+        let Some(process) = &mut self.site_mut(site).process else {
+            return;
+        };
         let engine = &mut process.engine;
         let effects = catch_unwind(AssertUnwindSafe(|| engine.handle(now, event)));
         match effects {
@@ -91,7 +99,10 @@ impl World {
             .map(String::as_str)
             .or_else(|| panic.downcast_ref::<&str>().copied())
             .unwrap_or("without a word");
-        self.violated("no panic", format!("the engine of {} panicked: {why}", self.site(site).name));
+        self.violated(
+            "no panic",
+            format!("the engine of {} panicked: {why}", self.site(site).name),
+        );
     }
 
     pub(super) fn obey(&mut self, site: SiteId, effects: Vec<Effect>) {
@@ -113,14 +124,19 @@ impl World {
 
     fn keep(&mut self, site: SiteId, ticket: Ticket, writes: Vec<Write>) {
         self.moved();
-        self.tell(site, format_args!("keeps {} writes as {}", writes.len(), ticket.0));
+        self.tell(
+            site,
+            format_args!("keeps {} writes as {}", writes.len(), ticket.0),
+        );
         let starts = self.site(site).starts;
         if let Err(why) = self.site_mut(site).disk.write(ticket, writes) {
-            self.agenda.put(1, Happening::NotKept(site, starts, vec![ticket], why));
+            self.agenda
+                .put(1, Happening::NotKept(site, starts, vec![ticket], why));
             return;
         }
         if self.plant(Plant::ToldBeforeKept) || self.plant(Plant::ToldBeforeKeptUnseen) {
-            self.agenda.put(1, Happening::Kept(site, starts, vec![ticket]));
+            self.agenda
+                .put(1, Happening::Kept(site, starts, vec![ticket]));
         }
         self.sync(site);
     }
@@ -143,11 +159,14 @@ impl World {
         let early = self.plant(Plant::ToldBeforeKept) || self.plant(Plant::ToldBeforeKeptUnseen);
         match self.site_mut(site).disk.end_sync() {
             Ok(_) if early => {}
-            Ok(tickets) => self.agenda.put(after_ms, Happening::Kept(site, starts, tickets)),
+            Ok(tickets) => self
+                .agenda
+                .put(after_ms, Happening::Kept(site, starts, tickets)),
             Err((tickets, why)) => {
                 self.counts.failed_disks += 1;
                 self.tell(site, format_args!("its disk fails"));
-                self.agenda.put(after_ms, Happening::NotKept(site, starts, tickets, why));
+                self.agenda
+                    .put(after_ms, Happening::NotKept(site, starts, tickets, why));
             }
         }
         self.sync(site);
@@ -166,7 +185,13 @@ impl World {
     pub(super) fn not_kept(&mut self, site: SiteId, starts: u64, tickets: &[Ticket], why: &str) {
         for ticket in tickets {
             if self.site(site).runs(starts) {
-                self.wake(site, Event::KeepFailed { ticket: *ticket, why: why.to_owned() });
+                self.wake(
+                    site,
+                    Event::KeepFailed {
+                        ticket: *ticket,
+                        why: why.to_owned(),
+                    },
+                );
             }
         }
     }
@@ -175,13 +200,17 @@ impl World {
         self.moved();
         let starts = self.site(site).starts;
         let after_ms = self.chance.between(0, self.pace.disk_ms);
-        self.agenda.put(after_ms, Happening::Read(site, starts, document));
+        self.agenda
+            .put(after_ms, Happening::Read(site, starts, document));
     }
 
     pub(super) fn read(&mut self, site: SiteId, starts: u64, document: DocKey) {
         if self.site(site).runs(starts) {
             let stored = self.site(site).disk.read(&document);
-            let chunks = stored.as_ref().map(|stored| stored.chunks.len()).unwrap_or_default();
+            let chunks = stored
+                .as_ref()
+                .map(|stored| stored.chunks.len())
+                .unwrap_or_default();
             let name = self.name(&document);
             self.tell(site, format_args!("reads {name}: {chunks} changes"));
             self.wake(site, Event::Loaded { document, stored });

@@ -16,7 +16,9 @@ impl World {
         self.requests += 1;
         let (request, now) = (Request(self.requests), self.clock());
         self.tell(site, format_args!("wants to {}", self.in_words(&wish)));
-        let Some(process) = &mut self.site_mut(site).process else { return };
+        let Some(process) = &mut self.site_mut(site).process else {
+            return;
+        };
         process.waiting.insert(request, wish.clone());
         let engine = &mut process.engine;
         match catch_unwind(AssertUnwindSafe(|| engine.local(now, request, local))) {
@@ -39,8 +41,18 @@ impl World {
     pub(super) fn append_signed(&mut self, site: SiteId, record: &Record, what: &'static str) {
         let Some(circle) = self.circle else { return };
         self.process_mut(site).appending = true;
-        let local = Local::Append { circle, record: record.bytes().to_vec() };
-        self.ask(site, local, Wish::Append { record: record.id(), what });
+        let local = Local::Append {
+            circle,
+            record: record.bytes().to_vec(),
+        };
+        self.ask(
+            site,
+            local,
+            Wish::Append {
+                record: record.id(),
+                what,
+            },
+        );
     }
 
     /// Signs a record that follows what the site's log holds.
@@ -50,23 +62,45 @@ impl World {
         let next = circle.and_then(|circle| state.engine()?.next_record(&circle));
         let (seq, prev, deps) = next.unwrap_or_default();
         let claimed = Timestamp::from_unix_ms(self.clock().0);
-        let payload = Payload { author, body, circle, claimed, deps, prev, seq };
+        let payload = Payload {
+            author,
+            body,
+            circle,
+            claimed,
+            deps,
+            prev,
+            seq,
+        };
         Record::sign(&payload, &state.device).expect("a record of ours is well formed")
     }
 
     pub(super) fn process_mut(&mut self, site: SiteId) -> &mut Process {
-        self.site_mut(site).process.as_mut().expect("only running sites act")
+        self.site_mut(site)
+            .process
+            .as_mut()
+            .expect("only running sites act")
     }
 
     fn in_words(&self, wish: &Wish) -> String {
         let circle = self.circle.expect("wishes about documents need a circle");
         match wish {
-            Wish::Open { document, .. } => format!("open {}", self.name(&document_key(document, &circle))),
-            Wish::Write { document, hashes } => {
-                let hashes: Vec<String> = hashes.iter().map(|hash| crate::oracle::short(hash)).collect();
-                format!("write {} to {}", hashes.join(" "), self.name(&document_key(document, &circle)))
+            Wish::Open { document, .. } => {
+                format!("open {}", self.name(&document_key(document, &circle)))
             }
-            Wish::Append { record, what } => format!("{what} ({})", crate::oracle::short(record.as_bytes())),
+            Wish::Write { document, hashes } => {
+                let hashes: Vec<String> = hashes
+                    .iter()
+                    .map(|hash| crate::oracle::short(hash))
+                    .collect();
+                format!(
+                    "write {} to {}",
+                    hashes.join(" "),
+                    self.name(&document_key(document, &circle))
+                )
+            }
+            Wish::Append { record, what } => {
+                format!("{what} ({})", crate::oracle::short(record.as_bytes()))
+            }
             Wish::Forbidden { what } | Wish::Other { what } => (*what).to_owned(),
         }
     }
@@ -79,14 +113,20 @@ impl World {
         }
         let circle = self.circle;
         if let (Wish::Write { document, .. }, Some(circle)) = (wish, circle) {
-            self.process_mut(site).writing.remove(&document_key(document, &circle));
+            self.process_mut(site)
+                .writing
+                .remove(&document_key(document, &circle));
         }
         let excused = matches!(error, LocalError::ReadOnly(_) | LocalError::NoConnection | LocalError::Stale)
             || matches!(wish, Wish::Forbidden { .. })
             // Another wish of ours may have made room for itself in the meantime.
             || (matches!(wish, Wish::Write { .. }) && matches!(error, LocalError::NotOpen));
         if !excused {
-            let what = format!("{} may not {}: {error}", self.site(site).name, self.in_words(wish));
+            let what = format!(
+                "{} may not {}: {error}",
+                self.site(site).name,
+                self.in_words(wish)
+            );
             self.violated("honest wishes are granted", what);
         }
     }

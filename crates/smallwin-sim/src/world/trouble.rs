@@ -8,7 +8,9 @@ impl World {
         if self.phase != Phase::Trouble {
             return;
         }
-        let next_ms = self.chance.between(self.pace.trouble_ms / 2, self.pace.trouble_ms * 2);
+        let next_ms = self
+            .chance
+            .between(self.pace.trouble_ms / 2, self.pace.trouble_ms * 2);
         self.agenda.put(next_ms, Happening::Trouble);
         match self.chance.below(100) {
             0..30 => self.cut_a_way(),
@@ -19,9 +21,14 @@ impl World {
     }
 
     fn cut_a_way(&mut self) {
-        let ways: Vec<(SiteId, SiteId)> =
-            self.sites.iter().flat_map(|site| site.dials.iter().map(|to| (site.id, *to))).collect();
-        let Some((from, to)) = self.chance.pick(&ways).copied() else { return };
+        let ways: Vec<(SiteId, SiteId)> = self
+            .sites
+            .iter()
+            .flat_map(|site| site.dials.iter().map(|to| (site.id, *to)))
+            .collect();
+        let Some((from, to)) = self.chance.pick(&ways).copied() else {
+            return;
+        };
         let for_ms = self.chance.between(200, 20_000);
         let directions = match self.chance.below(3) {
             0 => vec![(from, to)],
@@ -31,7 +38,10 @@ impl World {
         for (from, to) in directions {
             self.counts.cuts += 1;
             let there = self.site(to).name;
-            self.tell(from, format_args!("reaches {there} no more, for {for_ms} ms"));
+            self.tell(
+                from,
+                format_args!("reaches {there} no more, for {for_ms} ms"),
+            );
             self.network.cut(from, to);
             self.agenda.put(for_ms, Happening::Heal(from, to));
         }
@@ -59,11 +69,18 @@ impl World {
 
     fn lose_a_connection(&mut self) {
         let conns = self.network.carrying();
-        let Some(end) = self.chance.pick(&conns).copied() else { return };
-        let Some((from, to)) = self.network.sites(end) else { return };
+        let Some(end) = self.chance.pick(&conns).copied() else {
+            return;
+        };
+        let Some((from, to)) = self.network.sites(end) else {
+            return;
+        };
         self.counts.lost_conns += 1;
         let there = self.site(to).name;
-        self.tell(from, format_args!("its connection {} with {there} breaks", end.0));
+        self.tell(
+            from,
+            format_args!("its connection {} with {there} breaks", end.0),
+        );
         let slowest_ms = if self.chance.percent(50) { 50 } else { PING_MS };
         self.lose(end, slowest_ms);
     }
@@ -102,9 +119,15 @@ impl World {
 
     fn ends_between(&self, a: SiteId, b: SiteId) -> Vec<smallwin_sync::ConnId> {
         let is_between = |end: &smallwin_sync::ConnId| {
-            self.network.sites(*end).is_some_and(|sites| sites == (a, b) || sites == (b, a))
+            self.network
+                .sites(*end)
+                .is_some_and(|sites| sites == (a, b) || sites == (b, a))
         };
-        self.network.carrying().into_iter().filter(is_between).collect()
+        self.network
+            .carrying()
+            .into_iter()
+            .filter(is_between)
+            .collect()
     }
 }
 

@@ -10,13 +10,21 @@ impl World {
     /// Puts the next attempt to dial on the agenda: full jitter, longer after each failure.
     pub(super) fn plan_dial(&mut self, site: SiteId, to: SiteId, soon: bool) {
         let starts = self.site(site).starts;
-        let Some(process) = &mut self.site_mut(site).process else { return };
-        let Some(dialled) = process.dialled.get_mut(&to) else { return };
+        let Some(process) = &mut self.site_mut(site).process else {
+            return;
+        };
+        let Some(dialled) = process.dialled.get_mut(&to) else {
+            return;
+        };
         if dialled.planned || dialled.end.is_some() {
             return;
         }
         dialled.planned = true;
-        let most_ms = if soon { 500 } else { 500 << dialled.failures.min(5) };
+        let most_ms = if soon {
+            500
+        } else {
+            500 << dialled.failures.min(5)
+        };
         let after_ms = self.chance.between(50, most_ms);
         self.agenda.put(after_ms, Happening::Dial(site, starts, to));
     }
@@ -31,7 +39,10 @@ impl World {
             && !self.network.is_cut(site, to)
             && !self.network.is_cut(to, site);
         let process = self.sites[site.0].process.as_mut().expect("it runs");
-        let dialled = process.dialled.get_mut(&to).expect("only what is dialled is planned");
+        let dialled = process
+            .dialled
+            .get_mut(&to)
+            .expect("only what is dialled is planned");
         dialled.planned = false;
         if dialled.end.is_some() {
             return;
@@ -44,12 +55,16 @@ impl World {
         let (end, listener) = self.network.connect(site, to);
         dialled.end = Some(end);
         dialled.failures = 0;
-        self.agenda.put(way_ms, Happening::Accept(listener, listener_starts));
-        self.agenda.put(way_ms * 2, Happening::Established(end, starts));
+        self.agenda
+            .put(way_ms, Happening::Accept(listener, listener_starts));
+        self.agenda
+            .put(way_ms * 2, Happening::Established(end, starts));
     }
 
     pub(super) fn accept(&mut self, end: ConnId, starts: u64) {
-        let Some((site, _)) = self.network.sites(end) else { return };
+        let Some((site, _)) = self.network.sites(end) else {
+            return;
+        };
         if !self.site(site).runs(starts) || !self.network.up(end) {
             self.network.lose(end);
             return;
@@ -59,7 +74,9 @@ impl World {
     }
 
     pub(super) fn established(&mut self, end: ConnId, starts: u64) {
-        let Some((site, to)) = self.network.sites(end) else { return };
+        let Some((site, to)) = self.network.sites(end) else {
+            return;
+        };
         if !self.site(site).runs(starts) {
             return self.lose(end, 5000);
         }
@@ -79,14 +96,23 @@ impl World {
     fn opened(&mut self, conn: ConnId, side: Side, site: SiteId, to: Option<SiteId>) -> Opened {
         let peer = other(conn);
         let dialled = to.map(|to| self.site(to));
-        let channel = dialled.and_then(|to| to.authority.clone()).unwrap_or_default();
+        let channel = dialled
+            .and_then(|to| to.authority.clone())
+            .unwrap_or_default();
         let expect = dialled.map(|to| to.wire_key());
         let invites = match (to, self.circle, self.invite_of(site)) {
             (Some(_), Some(circle), Some(invite)) => vec![(circle, invite.secret)],
             _ => Vec::new(),
         };
-        let other_site = self.network.sites(peer).map(|(site, _)| self.site(site).name).unwrap_or("?");
-        self.tell(site, format_args!("opens {} with {other_site} as {side:?}", conn.0));
+        let other_site = self
+            .network
+            .sites(peer)
+            .map(|(site, _)| self.site(site).name)
+            .unwrap_or("?");
+        self.tell(
+            site,
+            format_args!("opens {} with {other_site} as {side:?}", conn.0),
+        );
         Opened {
             conn,
             side,
@@ -111,7 +137,10 @@ impl World {
         if !self.network.send(conn, Parcel::Frame(bytes)) {
             return;
         }
-        if self.plant(Plant::LostFrame) && self.chance.percent(3) && self.network.lose_silently(conn) {
+        if self.plant(Plant::LostFrame)
+            && self.chance.percent(3)
+            && self.network.lose_silently(conn)
+        {
             self.say("plant", format_args!("a frame of {} vanishes", conn.0));
             return;
         }
@@ -120,13 +149,20 @@ impl World {
     }
 
     pub(super) fn arrive(&mut self, from: ConnId) {
-        let Some((to, parcel)) = self.network.arrive(from) else { return };
-        let Some((site, sender)) = self.network.sites(to) else { return };
+        let Some((to, parcel)) = self.network.arrive(from) else {
+            return;
+        };
+        let Some((site, sender)) = self.network.sites(to) else {
+            return;
+        };
         self.moved();
         match parcel {
             Parcel::Frame(bytes) => {
                 let from = self.site(sender).name;
-                self.tell(site, format_args!("receives from {from} on {}, {} bytes", to.0, bytes.len()));
+                self.tell(
+                    site,
+                    format_args!("receives from {from} on {}, {} bytes", to.0, bytes.len()),
+                );
                 self.wake(site, Event::Frame { conn: to, bytes });
             }
             Parcel::Bye => {
@@ -138,10 +174,16 @@ impl World {
 
     /// The engine closes: what it sent before still arrives, then the other end learns of it.
     pub(super) fn close(&mut self, site: SiteId, conn: ConnId, code: u16, reason: &str) {
-        self.tell(site, format_args!("closes {} with {code}: {reason}", conn.0));
+        self.tell(
+            site,
+            format_args!("closes {} with {code}: {reason}", conn.0),
+        );
         let tainted = self.tainted.contains(&conn) || self.tainted.contains(&other(conn));
         if PROTOCOL_CODES.contains(&code) && !tainted && reason != "handshake-too-slow" {
-            self.violated("honest peers stay", format!("{} closes with {code}: {reason}", self.site(site).name));
+            self.violated(
+                "honest peers stay",
+                format!("{} closes with {code}: {reason}", self.site(site).name),
+            );
         }
         if self.network.send(conn, Parcel::Bye) {
             let way_ms = self.way_ms();
@@ -154,7 +196,9 @@ impl World {
     /// A connection is lost with what is under way; each end learns in its own time.
     pub(super) fn lose(&mut self, end: ConnId, slowest_ms: u64) {
         for unaware in self.network.lose(end) {
-            let Some((site, _)) = self.network.sites(unaware) else { continue };
+            let Some((site, _)) = self.network.sites(unaware) else {
+                continue;
+            };
             let starts = self.site(site).starts;
             let after_ms = self.chance.between(1, slowest_ms);
             self.agenda.put(after_ms, Happening::Gone(unaware, starts));
@@ -162,7 +206,9 @@ impl World {
     }
 
     pub(super) fn gone(&mut self, end: ConnId, starts: u64) {
-        let Some((site, _)) = self.network.sites(end) else { return };
+        let Some((site, _)) = self.network.sites(end) else {
+            return;
+        };
         if self.site(site).runs(starts) {
             self.end_is_over(end);
         }
@@ -170,7 +216,9 @@ impl World {
 
     /// Tells the engine at this end, unless it knows, and dials again from the dialer's end.
     fn end_is_over(&mut self, end: ConnId) {
-        let Some((site, _)) = self.network.sites(end) else { return };
+        let Some((site, _)) = self.network.sites(end) else {
+            return;
+        };
         if self.network.down(end) {
             self.tell(site, format_args!("loses {}", end.0));
             if let Some(process) = &mut self.site_mut(site).process {
@@ -185,8 +233,14 @@ impl World {
 
     pub(super) fn forget_dialled(&mut self, end: ConnId, site: SiteId) {
         let soon = self.phase == Phase::Healing;
-        let Some(process) = &mut self.site_mut(site).process else { return };
-        let to = process.dialled.iter().find(|(_, dialled)| dialled.end == Some(end)).map(|(to, _)| *to);
+        let Some(process) = &mut self.site_mut(site).process else {
+            return;
+        };
+        let to = process
+            .dialled
+            .iter()
+            .find(|(_, dialled)| dialled.end == Some(end))
+            .map(|(to, _)| *to);
         if let Some(to) = to {
             process.dialled.entry(to).or_default().end = None;
             self.plan_dial(site, to, soon);

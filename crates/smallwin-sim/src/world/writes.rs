@@ -26,7 +26,10 @@ impl World {
     pub(super) fn want_to_write(&mut self, site: SiteId, document: DocumentRef, edit: Edit) {
         let Some(circle) = self.circle else { return };
         let key = document_key(&document, &circle);
-        let wish = Wish::Open { document, then: Some(edit) };
+        let wish = Wish::Open {
+            document,
+            then: Some(edit),
+        };
         self.ask(site, Local::Open { document: key }, wish);
     }
 
@@ -43,14 +46,28 @@ impl World {
         if !allowed || process.writing.contains(&key) {
             return;
         }
-        let Some(draft) = self.compose(site, &circle, &document, edit) else { return };
+        let Some(draft) = self.compose(site, &circle, &document, edit) else {
+            return;
+        };
         if document.kind == Kind::Draft {
             let person = self.site(site).person;
-            self.private.extend(draft.hashes.iter().map(|hash| (*hash, person)));
+            self.private
+                .extend(draft.hashes.iter().map(|hash| (*hash, person)));
         }
         self.process_mut(site).writing.insert(key);
-        let local = Local::Write { document: key, changes: draft.changes, frontiers: vec![draft.frontier] };
-        self.ask(site, local, Wish::Write { document, hashes: draft.hashes });
+        let local = Local::Write {
+            document: key,
+            changes: draft.changes,
+            frontiers: vec![draft.frontier],
+        };
+        self.ask(
+            site,
+            local,
+            Wish::Write {
+                document,
+                hashes: draft.hashes,
+            },
+        );
     }
 
     /// Makes one to three changes on a copy of the document as it stands. None when it is not open.
@@ -68,8 +85,16 @@ impl World {
             _ => (self.new_actor(site), 0),
         };
         doc.set_actor(ActorId::from(actor.as_slice()));
-        let count = if *edit == Edit::Scribble { self.chance.between(1, 3) } else { 1 };
-        let mut draft = Draft { changes: Vec::new(), hashes: Vec::new(), frontier: Vec::new() };
+        let count = if *edit == Edit::Scribble {
+            self.chance.between(1, 3)
+        } else {
+            1
+        };
+        let mut draft = Draft {
+            changes: Vec::new(),
+            hashes: Vec::new(),
+            frontier: Vec::new(),
+        };
         for _ in 0..count {
             self.tokens += 1;
             let word = format!("{}{} ", self.site(site).name, self.tokens);
@@ -80,7 +105,14 @@ impl World {
         }
         let (seq, last) = (seq + count, *draft.hashes.last()?);
         let state = self.site(site);
-        let signed = Frontier::sign(circle, &document.id(circle), actor, seq, last, &state.device);
+        let signed = Frontier::sign(
+            circle,
+            &document.id(circle),
+            actor,
+            seq,
+            last,
+            &state.device,
+        );
         draft.frontier = signed.expect("the actor is our own").encode().to_vec();
         self.process_mut(site).actors.insert(key, (actor, seq));
         Some(draft)
@@ -99,7 +131,9 @@ impl World {
 /// Whether the document holds the actor's chain up to `seq`: what was refused is not built on.
 fn has_written(doc: &Automerge, actor: &Actor, seq: u64) -> bool {
     let actor = ActorId::from(actor.as_slice());
-    doc.get_changes(&[]).iter().any(|change| *change.actor_id() == actor && change.seq() == seq)
+    doc.get_changes(&[])
+        .iter()
+        .any(|change| *change.actor_id() == actor && change.seq() == seq)
 }
 
 /// Makes one change.
@@ -112,8 +146,13 @@ pub(super) fn change(
 ) -> ChangeHash {
     let mut transaction = doc.transaction();
     let names = smallwin_model::text_names(kind);
-    let name = chance.pick(names).expect("every kind that is written has texts");
-    let text = match transaction.get(ROOT, *name).expect("a document can be read") {
+    let name = chance
+        .pick(names)
+        .expect("every kind that is written has texts");
+    let text = match transaction
+        .get(ROOT, *name)
+        .expect("a document can be read")
+    {
         Some((automerge::Value::Object(ObjType::Text), text)) => text,
         found => panic!("the text {name} of a {kind} is {found:?}"),
     };
