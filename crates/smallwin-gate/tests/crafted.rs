@@ -119,6 +119,12 @@ impl Scene {
         self.index.clone().admit(&change, &Rules::default())
     }
 
+    fn admit(&mut self, change: &RawChange) -> Result<(), Refused> {
+        let bytes = change.write();
+        self.index
+            .admit(&open_change(&bytes).unwrap(), &Rules::default())
+    }
+
     /// Holds what both say about a change against what is expected.
     fn check(&self, change: &RawChange, alone: Alone, refused: Refused) {
         let bytes = change.write();
@@ -455,6 +461,60 @@ fn a_mark_that_ends_before_it_begins_g1() {
     let bytes = scene.bram(vec![begin.clone(), end(4)]).write();
     assert_eq!(scene.gate(&bytes), Ok(()));
     assert_eq!(scene.alone(&bytes), Alone::Takes);
+}
+
+/// Each mark over a text of many runs takes as many steps; a change may take only so many (rule G2).
+#[test]
+fn many_marks_over_many_runs_g2() {
+    let mut scene = scene();
+    // Counters and letters in turn, each behind the one before: four thousand runs.
+    let own = |op: RawOp, after: u64| RawOp {
+        key_actor: Some(if after == 4 { 1 } else { 0 }),
+        key_counter: Some(after as i64),
+        ..op
+    };
+    let row = (0..4_000_u64).map(|at| {
+        let after = if at == 0 { 4 } else { 10 + at };
+        let op = own(letter(1, 4), after);
+        match at % 2 {
+            0 => op,
+            _ => RawOp {
+                value_kind: 8,
+                value: vec![0],
+                ..op
+            },
+        }
+    });
+    let text = scene.bram(row.collect());
+    assert_eq!(scene.admit(&text), Ok(()));
+    let marks = |count: u64| {
+        let pairs = (0..count).flat_map(|_| {
+            let begin = RawOp {
+                action: 7,
+                mark: Some(b"em".to_vec()),
+                value_kind: 2,
+                value: Vec::new(),
+                ..own(letter(1, 4), 11)
+            };
+            let end = RawOp {
+                mark: None,
+                value_kind: 0,
+                ..own(begin.clone(), 4_010)
+            };
+            [begin, end]
+        });
+        RawChange {
+            deps: vec![open_change(&text.write()).unwrap().header().hash],
+            seq: 2,
+            start_op: 4_011,
+            ..scene.bram(pairs.collect())
+        }
+    };
+    let (few, many) = (marks(20), marks(400));
+    assert_eq!(scene.gate(&few.write()), Ok(()));
+    let refused = scene.gate(&many.write());
+    let is_limit = |fault: &OpFault| matches!(fault, OpFault::MarkSteps { .. });
+    assert!(matches!(refused, Err(Refused::Op { fault, .. }) if is_limit(&fault)));
 }
 
 /// The same values in two runs instead of one give another hash when the save is read.
