@@ -3,12 +3,11 @@
 import { type PeerId, Repo } from "@automerge/automerge-repo/slim";
 import type { DocumentRef } from "../circle/document.ts";
 import type { CircleId, DeviceKey, DocumentId, PersonId } from "../circle/ids.ts";
-import { verify } from "../circle/keys.ts";
 import { may } from "../circle/may.ts";
-import { linkMessage } from "../circle/messages.ts";
 import { isDocumentKind } from "../model/index.ts";
 import { fromB64u, toB64u, toHex } from "./bytes.ts";
 import { dialInvitation, fillVoice } from "./acts.ts";
+import { Attempts } from "./attempts.ts";
 import { type Circle, CircleBook } from "./circle-book.ts";
 import { CircleExchange } from "./circle-exchange.ts";
 import type { Database } from "./database.ts";
@@ -16,17 +15,10 @@ import { Documents, type OpenDocument, type RefusedWork } from "./documents.ts";
 import { freshPeerId, type Identity, identityOf } from "./identity.ts";
 import { NodeAdapter } from "./node-adapter.ts";
 import { type Channel, NodeSocket } from "./node-socket.ts";
+import { PairingDesk } from "./pairing.ts";
 import { ReachBook } from "./reach.ts";
 import { TabsAdapter } from "./tabs-adapter.ts";
 import type { Incoming } from "./wire.ts";
-
-/** What pairing left behind: our own node's device, and its consent to be linked by us. */
-export interface Pairing {
-  readonly device: DeviceKey;
-  readonly consent: string;
-  readonly sealing: string;
-  readonly nodeKey: DeviceKey;
-}
 
 /** How we call ourselves. */
 export interface OwnName {
@@ -47,16 +39,12 @@ export interface ClientOptions {
 const NOTICES_OF_JOIN = ["invite-used", "invite-expired", "invite-unknown", "join-refused", "no-accepter", "dial-failed"];
 const FINAL_REFUSALS = ["invite-used", "invite-expired", "join-refused"];
 const BUSY_WAIT_MS = 800;
-/** How often something that may pass is tried again. */
-const ATTEMPTS_MAX = 5;
-const ASK_WAIT_MS = 8_000;
 
 export class Client {
   readonly reach = new ReachBook();
   readonly book: CircleBook;
   readonly documents: Documents;
   readonly repo: Repo;
-  pairing: Pairing | null = null;
   ownName: OwnName | null = null;
   refused: RefusedWork[] = [];
   /** The node cannot write at present. */
@@ -68,11 +56,8 @@ export class Client {
   private exchange: CircleExchange | null = null;
   private channel: Channel | null = null;
   private readonly listeners = new Set<() => void>();
-  private readonly asked = new Map<string, ((answer: unknown) => void)[]>();
-  private pairAnswer: ((paired: boolean) => void) | null = null;
-  /** How often a document's frontiers were asked for again, and a join was stale. */
-  private readonly unsigned = new Map<DocumentId, number>();
-  private readonly stale = new Map<CircleId, number>();
+  private readonly pairing: PairingDesk;
+  private readonly attempts = new Attempts();
   private isTelling = false;
 
   static async start(options: ClientOptions): Promise<Client> {
@@ -98,6 +83,7 @@ export class Client {
         changed: () => this.changed(),
       },
     );
+    this.pairing = new PairingDesk(database, identity, () => this.socket);
     this.adapter = new NodeAdapter(
       () => this.socket,
       (id, channel) => this.documents.before(id, channel),
@@ -150,12 +136,13 @@ export class Client {
   }
 
   get isPaired(): boolean {
-    return this.pairing !== null;
+    return this.pairing.current !== null;
   }
 
   /** Whether the node at the other end now is the one we paired with. */
   get isAtOwnNode(): boolean {
-    return this.pairing !== null && this.channel !== null && this.pairing.nodeKey === toB64u(this.channel.nodeKey);
+    const own = this.pairing.current?.nodeKey;
+    return own !== undefined && own === this.nodeKey;
   }
 
   /** The node's key, once connected. */
@@ -203,28 +190,12 @@ export class Client {
   /** Pairs with the node at the other end by its one-time secret. */
   async pair(secret: Uint8Array, device: DeviceKey): Promise<boolean> {
     await this.whenOnline();
-    const { channel } = this;
-    if (!channel) return false;
-    const consent = await this.identity.signer.sign(linkMessage(device, this.identity.name));
-    const answered = new Promise<boolean>((resolve) => {
-      this.pairAnswer = resolve;
-      setTimeout(() => resolve(false), ASK_WAIT_MS);
-    });
-    const { sealing } = this.identity;
-    this.socket.send(channel, () => [{ type: "smallwin/pair", secret, consent, sealing }]);
-    return answered;
+    return this.channel ? this.pairing.offer(this.channel, secret, device) : false;
   }
 
   /** Asks our own node something; `null` when it does not answer. */
   async ask(what: string): Promise<unknown> {
-    const { channel } = this;
-    if (!channel) return null;
-    const answer = new Promise<unknown>((resolve) => {
-      this.asked.set(what, [...(this.asked.get(what) ?? []), resolve]);
-      setTimeout(() => resolve(null), ASK_WAIT_MS);
-    });
-    this.socket.send(channel, () => [{ type: "smallwin/ask", what }]);
-    return answer;
+    return this.channel ? this.pairing.ask(this.channel, what) : null;
   }
 
   /** Asks our own node to dial another, to present an invitation there. */
@@ -260,7 +231,7 @@ export class Client {
 
   private async load(): Promise<void> {
     const { database } = this.options;
-    this.pairing = (await database.get<Pairing>("identity", "pairing")) ?? null;
+    await this.pairing.load();
     this.ownName = (await database.get<OwnName>("settings", "name")) ?? null;
     this.refused = await database.all<RefusedWork>("refused");
     await this.book.load();
@@ -321,9 +292,7 @@ export class Client {
       case "smallwin/paired":
         return this.paired(frame, channel);
       case "smallwin/told":
-        for (const resolve of this.asked.get(frame.what) ?? []) resolve(parsed(frame.json));
-        this.asked.delete(frame.what);
-        return;
+        return this.pairing.told(frame.what, frame.json);
       case "smallwin/notice":
         return this.noticed(frame.code, frame.about);
     }
@@ -332,9 +301,7 @@ export class Client {
   private async refusedBy(channel: Channel, id: DocumentId, hashes: string[], reason: string): Promise<void> {
     // Two reasons may pass: a frontier that was lost on the way, a record still on its way.
     if (reason === "unknown-document") return;
-    const attempts = this.unsigned.get(id) ?? 0;
-    if (reason === "unsigned" && attempts < ATTEMPTS_MAX) {
-      this.unsigned.set(id, attempts + 1);
+    if (reason === "unsigned" && this.attempts.again(`unsigned ${id}`)) {
       this.socket.send(channel, () => this.documents.sendFrontiersAgain(id, channel));
       return;
     }
@@ -342,28 +309,14 @@ export class Client {
   }
 
   private async paired(frame: Incoming & { type: "smallwin/paired" }, channel: Channel): Promise<void> {
-    const device = toB64u(frame.device);
-    const answer = this.pairAnswer;
-    this.pairAnswer = null;
-    if (!answer) return;
-    // Its consent must hold, or every link we sign with it would be void.
-    if (!(await verify(frame.device, linkMessage(this.identity.name, device), frame.consent))) return answer(false);
-    const pairing: Pairing = {
-      device,
-      consent: toB64u(frame.consent),
-      sealing: toB64u(frame.sealing),
-      nodeKey: toB64u(channel.nodeKey),
-    };
-    await this.options.database.write([{ table: "identity", key: "pairing", value: pairing }]);
-    this.pairing = pairing;
-    answer(true);
+    if (!(await this.pairing.accept(frame, channel))) return;
     for (const circle of this.book.all()) this.logChanged(circle);
     void this.followOwnNode();
     this.changed();
   }
 
   private noticed(code: string, about: string | null): void {
-    if (code === "pairing-refused" || code === "too-many-paired") this.pairAnswer?.(false);
+    if (code === "pairing-refused" || code === "too-many-paired") this.pairing.refuse();
     if (code === "read-only") this.isNodeReadOnly = true;
     const circle = about === null ? undefined : this.book.get(about);
     if (circle && this.personIn(circle) === undefined) {
@@ -376,9 +329,7 @@ export class Client {
 
   /** The log has gone on since our join was signed: sign it on the present one. */
   private joinAnew(circle: Circle): void {
-    const attempts = this.stale.get(circle.id) ?? 0;
-    this.stale.set(circle.id, attempts + 1);
-    if (attempts >= ATTEMPTS_MAX) {
+    if (!this.attempts.again(`stale ${circle.id}`)) {
       circle.trouble = "join-refused";
       return;
     }
@@ -411,7 +362,8 @@ export class Client {
       const { id, hosted } = circle.stored;
       await this.book.store(circle, { id, hosted });
     }
-    const { pairing, ownName } = this;
+    const { ownName } = this;
+    const pairing = this.pairing.current;
     if (pairing && state.personOf(pairing.device) === undefined) {
       await this.book.append(circle, async () => {
         const { device, consent, sealing } = pairing;
@@ -468,13 +420,5 @@ export class Client {
       this.isTelling = false;
       for (const listener of [...this.listeners]) listener();
     });
-  }
-}
-
-function parsed(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch {
-    return null;
   }
 }
