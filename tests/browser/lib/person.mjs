@@ -47,10 +47,10 @@ export class Person {
   }
 
   async #entered(title) {
+    const heading = this.page.getByTestId("small-win-title");
     await until(`${this.name} sees "${title}"`, async () => {
-      const shown = await this.pageText();
-      if (shown.includes(title)) return true;
-      throw new Error(`the page says: ${shown}\nand complains: ${this.complaints.join("; ")}`);
+      if (await heading.count() > 0 && (await heading.textContent()) === title) return true;
+      throw new Error(`the page says: ${await this.pageText()}\nand complains: ${this.complaints.join("; ")}`);
     });
     [, this.circle] = new URL(this.page.url()).hash.match(/^#\/sw\/([^/]+)/);
   }
