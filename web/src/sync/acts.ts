@@ -21,7 +21,6 @@ import { isDocumentKind, QUESTION_IDS, render } from "../model/index.ts";
 import { fromB64u, fromHex, randomBytes, toB64u, toHex } from "./bytes.ts";
 import { type Circle, manifestRow } from "./circle-book.ts";
 import type { Client } from "./client.ts";
-import type { OpenDocument } from "./documents.ts";
 import { exclusively } from "./identity.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -132,18 +131,13 @@ export async function fillVoice(client: Client, circle: Circle): Promise<void> {
   if (!share || share.author !== client.identity.name) return;
   await exclusively(`smallwin-voice-${circle.id}`, async () => {
     const [draft, voice] = [await client.open(circle, share.source), await client.open(circle, ref)];
-    if (!isUntouched(voice)) return;
+    if (voice.isTouched) return;
     const shared = A.view(draft.doc(), share.heads.map(hexOf));
     voice.change((doc) => {
       for (const question of QUESTION_IDS) writeText(doc, [question], documentOf(A.spans(shared, [question])));
     });
     await client.documents.keep(voice);
   });
-}
-
-/** Whether a document holds nothing but its first change. */
-function isUntouched(document: OpenDocument): boolean {
-  return A.getChangesMetaSince(document.doc(), []).length <= 1;
 }
 
 function hexOf(head: string): string {

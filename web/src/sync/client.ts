@@ -270,6 +270,7 @@ export class Client {
   private async receive(frame: Incoming, channel: Channel): Promise<void> {
     switch (frame.type) {
       case "repo":
+        if (frame.message.type === "doc-unavailable") this.documents.wasDropped(frame.message.documentId, channel);
         this.adapter.receive(frame.message);
         return;
       case "smallwin/circles":

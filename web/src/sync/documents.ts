@@ -4,7 +4,7 @@ import * as A from "@automerge/automerge/slim";
 import { type DocHandle, type DocumentId as RepoDocumentId, Repo } from "@automerge/automerge-repo/slim";
 import { type DocumentRef, documentId as idOfDocument } from "../circle/document.ts";
 import type { CircleId, DocumentId } from "../circle/ids.ts";
-import { type DocumentKind, firstChange, isDocumentKind } from "../model/index.ts";
+import { type DocumentKind, FIRST_CHANGES, firstChange, isDocumentKind } from "../model/index.ts";
 import { concat, toHex } from "./bytes.ts";
 import { loadDocument, rowOfChanges, rowsOfRemoval } from "./chunk-store.ts";
 import type { Database, Row } from "./database.ts";
@@ -88,6 +88,12 @@ export class OpenDocument implements OpenText {
 
   get isKept(): boolean {
     return this.heads.join() === this.keptHeads.join();
+  }
+
+  /** Whether somebody wrote in it; before that it has its first change alone. */
+  get isTouched(): boolean {
+    const [head, ...others] = this.heads;
+    return others.length > 0 || head !== FIRST_CHANGES[this.kind].hash;
   }
 
   /** Leaves its handle, before that one goes. */
@@ -225,6 +231,12 @@ export class Documents {
   async takeFrontiers(id: DocumentId, items: readonly Uint8Array[]): Promise<void> {
     const document = this.open.get(id);
     if (document) await this.database.write(await document.frontiers.take(items));
+  }
+
+  /** The node dropped what came about a document, since its log was behind ours: nothing of it counts as sent. */
+  wasDropped(id: DocumentId, connection: object): void {
+    const sent = this.greeted.get(connection);
+    for (const key of sent ?? []) if (key.startsWith(id)) sent?.delete(key);
   }
 
   /** The node lacks a frontier: it gets all of them once more. */

@@ -1,6 +1,5 @@
 // What views show of a Small Win: plain values, made anew after each change.
 
-import * as A from "@automerge/automerge/slim";
 import { caseDocument, documentId, type DocumentRef, voiceDocument } from "../circle/document.ts";
 import type { CircleId, PersonId } from "../circle/ids.ts";
 import { may } from "../circle/may.ts";
@@ -113,15 +112,10 @@ export function hasText(document: OpenDocument | undefined, text: string): boole
   return document !== undefined && !isEmpty(readText(document.doc(), text));
 }
 
-/** Whether somebody wrote in a document; before that it only has its first change. */
-export function isTouched(document: OpenDocument): boolean {
-  return A.getChangesMetaSince(document.doc(), []).length > 1;
-}
-
 /** Where these documents are, in words that are true now. */
 export function statusOf(client: Client, circle: Circle, documents: readonly OpenDocument[], words: Catalogue): string {
   const me = client.personIn(circle);
-  const reaches = documents.filter(isTouched).map((document) => client.reach.reachOf(document, me));
+  const reaches = documents.filter(({ isTouched }) => isTouched).map((document) => client.reach.reachOf(document, me));
   const { status, app } = words;
   if (client.storageFault !== null) return app.storageFailed;
   if (reaches.some(({ device }) => !device)) return status.saving;
