@@ -18,9 +18,10 @@ pub struct Disk {
 }
 
 /// Which steps fail.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Fault {
     /// None; only count.
+    #[default]
     Never,
     /// Step number n (from 0), and no other.
     Once(u64),
@@ -28,22 +29,56 @@ pub enum Fault {
     From(u64),
 }
 
-#[derive(Debug)]
+/// In which way a step fails.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Failure {
+    /// The device fails (EIO): a write leaves nothing.
+    #[default]
+    Device,
+    /// The disk is full (ENOSPC): a write leaves half of its bytes.
+    Full,
+    /// A write ends after one byte, and says that it ended early.
+    Short,
+}
+
+#[derive(Debug, Default)]
 struct Plan {
     fault: Fault,
+    failure: Failure,
+    free_bytes: Option<u64>,
     steps: AtomicU64,
 }
 
 impl Disk {
-    /// A disk on which steps fail as planned. A write that fails leaves half of its bytes behind.
+    /// A disk on which steps fail as planned.
     #[must_use]
-    pub fn failing(fault: Fault) -> Self {
+    pub fn failing(fault: Fault, failure: Failure) -> Self {
+        Self::planned(Plan {
+            fault,
+            failure,
+            ..Plan::default()
+        })
+    }
+
+    /// A disk that says that so many bytes are free on it.
+    #[must_use]
+    pub fn with_free_bytes(free_bytes: u64) -> Self {
+        Self::planned(Plan {
+            free_bytes: Some(free_bytes),
+            ..Plan::default()
+        })
+    }
+
+    fn planned(plan: Plan) -> Self {
         Self {
-            plan: Some(Arc::new(Plan {
-                fault,
-                steps: AtomicU64::new(0),
-            })),
+            plan: Some(Arc::new(plan)),
         }
+    }
+
+    /// Free bytes where `dir` lies, when the system says.
+    pub(crate) fn free_bytes(&self, dir: &Path) -> Option<u64> {
+        let planned = self.plan.as_ref().and_then(|plan| plan.free_bytes);
+        planned.or_else(|| fs4::available_space(dir).ok())
     }
 
     /// How many steps were taken, on a disk made by [`Disk::failing`].
@@ -89,8 +124,13 @@ impl Disk {
         let written = match self.step() {
             Ok(()) => file.write_all(bytes),
             Err(error) => {
-                let half = bytes.get(..bytes.len() / 2).unwrap_or_default();
-                file.write_all(half).and(Err(error))
+                let left = match error.kind() {
+                    io::ErrorKind::StorageFull => bytes.len() / 2,
+                    io::ErrorKind::WriteZero => 1,
+                    _ => 0,
+                };
+                let left = bytes.get(..left).unwrap_or_default();
+                file.write_all(left).and(Err(error))
             }
         };
         written.map_err(StoreError::io("write to", path))
@@ -164,7 +204,12 @@ impl Disk {
             Fault::From(at) => step >= at,
         };
         if fails {
-            Err(io::Error::other("a fault on purpose"))
+            let kind = match plan.failure {
+                Failure::Device => io::ErrorKind::Other,
+                Failure::Full => io::ErrorKind::StorageFull,
+                Failure::Short => io::ErrorKind::WriteZero,
+            };
+            Err(io::Error::new(kind, "a fault on purpose"))
         } else {
             Ok(())
         }

@@ -34,6 +34,16 @@ pub enum StoreError {
         /// What happened.
         why: String,
     },
+    /// The disk is nearly full; nothing was written.
+    #[error("only {} MB are free on the disk of {}, and below {} MB nothing is written: make room, then start again", free_bytes >> 20, dir.display(), free_bytes_min >> 20)]
+    DiskFull {
+        /// The store's folder.
+        dir: PathBuf,
+        /// What is free, in bytes.
+        free_bytes: u64,
+        /// The limit.
+        free_bytes_min: u64,
+    },
     /// A batch or key over its limit; nothing was written.
     #[error("{bytes} bytes are more than the limit of {bytes_max}")]
     TooLarge {
@@ -136,7 +146,7 @@ impl From<StoreError> for OpenError {
             },
             StoreError::Corrupted { file, offset, what } => Self::Corrupted { file, offset, what },
             StoreError::Index { why } | StoreError::ReadOnly { why } => Self::Index { why },
-            error @ StoreError::TooLarge { .. } => Self::Index {
+            error @ (StoreError::TooLarge { .. } | StoreError::DiskFull { .. }) => Self::Index {
                 why: error.to_string(),
             },
         }

@@ -29,6 +29,14 @@ pub const GROUP_BATCHES_MAX: usize = 1024;
 /// a crash costs the replay of one segment at most, about half a second.
 pub const SEGMENT_BYTES: u64 = 64 << 20;
 
+/// Bytes of zeros written ahead in the active segment. Enough for some thousand changes between two
+/// extensions, and little enough that writing them is not felt.
+pub const RESERVE_BYTES: u64 = 1 << 20;
+
+/// Bytes of a kept chunk in the journal beside its content: the operation's head and, at worst, a record's
+/// frame of its own.
+pub const CHUNK_OVERHEAD_BYTES: u64 = 96;
+
 /// Bytes of one journal record's payload at most: a group, and the names that go with its bytes. A length
 /// field that says more is damage.
 pub const RECORD_BYTES_MAX: usize = 2 * BATCH_BYTES_MAX;
@@ -51,6 +59,10 @@ pub const INDEX_OPEN_MS_MAX: u64 = 60_000;
 
 /// How long to wait for sled to close. On a full disk it never comes back.
 pub const INDEX_CLOSE_MS_MAX: u64 = 10_000;
+
+/// Free bytes on the disk below which the store takes no writes. The store needs some room to be opened
+/// again, and a machine without any is a worse problem than a node that waits.
+pub const FREE_BYTES_MIN: u64 = 64 << 20;
 
 /// Rows that a scan fetches from the index at a time.
 pub const SCAN_ROWS: usize = 256;

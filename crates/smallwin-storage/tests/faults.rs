@@ -5,7 +5,8 @@ use std::path::Path;
 
 use smallwin_storage::conformance::Model;
 use smallwin_storage::{
-    Batch, Disk, DocKey, Fault, Health, JournalStore, Op, OpenError, Options, Store, StoreError,
+    Batch, Disk, DocKey, Failure, Fault, Health, JournalStore, Op, OpenError, Options, Store,
+    StoreError,
 };
 
 mod common;
@@ -18,7 +19,7 @@ const BATCHES: u64 = 8;
 fn k1_a_fault_at_any_step_loses_nothing_acknowledged() {
     let steps = {
         let dir = fast_dir();
-        let disk = Disk::failing(Fault::Never);
+        let disk = Disk::failing(Fault::Never, Failure::Device);
         assert_eq!(work(dir.path(), &disk), Some(BATCHES));
         disk.steps()
     };
@@ -27,11 +28,14 @@ fn k1_a_fault_at_any_step_loses_nothing_acknowledged() {
         "the work makes, seals, erases and checkpoints: {steps} steps"
     );
     let mut broken = 0;
-    let once = (0..steps).map(Fault::Once);
-    let from = (0..steps).step_by(4).map(Fault::From);
-    for fault in once.chain(from) {
+    let ways = [Failure::Device, Failure::Full, Failure::Short];
+    let once = (0..steps).flat_map(|step| ways.map(|failure| (Fault::Once(step), failure)));
+    let from = (0..steps)
+        .step_by(4)
+        .map(|step| (Fault::From(step), Failure::Full));
+    for (fault, failure) in once.chain(from) {
         let dir = fast_dir();
-        let Some(acknowledged) = work(dir.path(), &Disk::failing(fault)) else {
+        let Some(acknowledged) = work(dir.path(), &Disk::failing(fault, failure)) else {
             continue;
         };
         broken += u64::from(acknowledged < BATCHES);
@@ -39,7 +43,7 @@ fn k1_a_fault_at_any_step_loses_nothing_acknowledged() {
         let found = store.last().0;
         assert!(
             (acknowledged..=acknowledged + 1).contains(&found),
-            "{fault:?}: {found}"
+            "{fault:?} {failure:?}: {found}"
         );
         model(found).compare(&store, 0);
     }

@@ -16,7 +16,9 @@ use crate::batch::Chunks;
 use crate::disk::Disk;
 use crate::journal::ops::{Reader, Stored, StoredChunk, StoredOp};
 use crate::journal::{Mark, Record};
-use crate::limits::{EXTENTS_PER_ROW, OVERLAY_BYTES_MAX, ROW_INLINE_BYTES_MAX};
+use crate::limits::{
+    CHUNK_OVERHEAD_BYTES, EXTENTS_PER_ROW, OVERLAY_BYTES_MAX, ROW_INLINE_BYTES_MAX,
+};
 use crate::{ChunkHash, DocKey, StoreError};
 
 pub(crate) mod checkpoint;
@@ -27,7 +29,7 @@ mod sled_rows;
 pub(crate) use extent::{Extent, Place};
 pub(crate) use overlay::RowValue;
 
-use checkpoint::{Checkpoint, State};
+use checkpoint::{Checkpoint, Digest, State};
 use extent::EXTENT_BYTES;
 use overlay::{Base, Extents, Known, Overlay, Stored as StoredExtents};
 use sled_rows::SledRows;
@@ -43,6 +45,10 @@ pub(crate) struct Index {
     rows: Option<SledRows>,
     overlay: Overlay,
     checkpoint: Checkpoint,
+    /// Whether it holds all that it should; not while it is being built.
+    whole: bool,
+    /// About how many bytes of the journal it names. Rows count from the next checkpoint on.
+    live_bytes: u64,
 }
 
 /// What can go wrong here.
@@ -71,6 +77,8 @@ impl Index {
             rows: None,
             overlay: Overlay::default(),
             checkpoint,
+            whole: false,
+            live_bytes: 0,
         }
     }
 
@@ -82,12 +90,20 @@ impl Index {
             ));
         }
         let rows = SledRows::open(&self.path(), self.cache_bytes)?;
-        if rows.digest()? != self.checkpoint.digest {
+        let mut digest = Digest::default();
+        let mut live_bytes = 0;
+        rows.scan(&[], None, usize::MAX, |key, value| {
+            digest.add(key, value);
+            live_bytes += row_bytes(key, value) + extents_bytes(key, value);
+        })?;
+        if digest != self.checkpoint.digest {
             return Err(Trouble::Engine(
                 "its rows are not those of the checkpoint".into(),
             ));
         }
+        self.live_bytes = live_bytes;
         self.rows = Some(rows);
+        self.whole = true;
         Ok(())
     }
 
@@ -96,8 +112,10 @@ impl Index {
     pub(crate) fn begin_anew(&mut self) -> Result<(), Trouble> {
         self.move_on()?;
         self.rows = None;
+        self.whole = false;
+        self.live_bytes = 0;
         self.overlay = Overlay::default();
-        self.checkpoint.digest = checkpoint::Digest::default();
+        self.checkpoint.digest = Digest::default();
         let aside = self.path_aside();
         self.disk.remove(&aside)?;
         if self.path().exists() {
@@ -105,6 +123,40 @@ impl Index {
         }
         self.rows = Some(SledRows::open(&self.path(), self.cache_bytes)?);
         Ok(())
+    }
+
+    /// All that it should hold is in it: reads may begin.
+    pub(crate) fn complete(&mut self) {
+        self.whole = true;
+    }
+
+    /// Says so when it does not hold all that it should.
+    fn check_whole(&self) -> Result<(), Trouble> {
+        if self.whole {
+            Ok(())
+        } else {
+            Err(Trouble::Engine("it was not built to its end".into()))
+        }
+    }
+
+    /// About how many bytes of the journal are still of use.
+    pub(crate) fn live_bytes(&self) -> u64 {
+        self.live_bytes
+    }
+
+    /// Where all chunks lie, as (segment, offset), ascending.
+    pub(crate) fn places(&self) -> Result<Vec<(u32, u32)>, Trouble> {
+        let mut places = Vec::new();
+        for doc in self.documents()? {
+            let extents = self.extents(&doc)?;
+            places.extend(
+                extents
+                    .iter()
+                    .map(|extent| (extent.place.segment, extent.place.offset)),
+            );
+        }
+        places.sort_unstable();
+        Ok(places)
     }
 
     /// From where on the journal is to be replayed.
@@ -164,6 +216,11 @@ impl Index {
 
     /// Whether a chunk is kept.
     pub(crate) fn knows(&mut self, doc: &DocKey, hash: &ChunkHash) -> Result<bool, Trouble> {
+        self.check_whole()?;
+        self.knows_now(doc, hash)
+    }
+
+    fn knows_now(&mut self, doc: &DocKey, hash: &ChunkHash) -> Result<bool, Trouble> {
         self.bring(doc)?;
         match self
             .overlay
@@ -182,6 +239,11 @@ impl Index {
 
     /// Where a document's chunks lie, in the order of their commits.
     pub(crate) fn extents(&self, doc: &DocKey) -> Result<Vec<Extent>, Trouble> {
+        self.check_whole()?;
+        self.extents_now(doc)
+    }
+
+    fn extents_now(&self, doc: &DocKey) -> Result<Vec<Extent>, Trouble> {
         match self.overlay.document(doc) {
             None => Ok(self.stored_extents(doc)?.0),
             Some(Extents {
@@ -203,6 +265,7 @@ impl Index {
 
     /// All documents with a chunk, ascending.
     pub(crate) fn documents(&self) -> Result<BTreeSet<DocKey>, Trouble> {
+        self.check_whole()?;
         let mut documents = BTreeSet::new();
         let mut bad = false;
         self.rows()?.scan(&[DOCUMENT], None, usize::MAX, |key, _| {
@@ -224,6 +287,7 @@ impl Index {
     }
 
     pub(crate) fn row(&self, table: u8, key: &[u8]) -> Result<Option<RowValue>, Trouble> {
+        self.check_whole()?;
         if let Some(value) = self.overlay.row(table, key) {
             return Ok(value.clone());
         }
@@ -241,6 +305,7 @@ impl Index {
         after: Option<&[u8]>,
         limit: usize,
     ) -> Result<RowPage, Trouble> {
+        self.check_whole()?;
         let mut rows = BTreeMap::new();
         let mut stored = 0;
         let stored_after = after.map(|key| row_key(table, key));
@@ -315,7 +380,7 @@ impl Index {
     }
 
     /// Says that sled is being written to, before it is.
-    fn move_on(&mut self) -> Result<(), StoreError> {
+    pub(crate) fn move_on(&mut self) -> Result<(), StoreError> {
         if self.checkpoint.state == State::AtRest {
             let moving = Checkpoint {
                 state: State::Moving,
@@ -366,19 +431,21 @@ impl Index {
         let old = match value {
             Some(value) => {
                 digest.add(key, &value);
+                self.live_bytes += row_bytes(key, &value);
                 self.rows()?.insert(key, value)?
             }
             None => self.rows()?.remove(key)?,
         };
         if let Some(old) = old {
             digest.remove(key, &old);
+            self.live_bytes = self.live_bytes.saturating_sub(row_bytes(key, &old));
         }
         self.checkpoint.digest = digest;
         Ok(())
     }
 
     fn put_chunk(&mut self, doc: &DocKey, extent: Extent) -> Result<(), Trouble> {
-        if self.knows(doc, &extent.hash)? {
+        if self.knows_now(doc, &extent.hash)? {
             Ok(())
         } else {
             self.put_new_chunk(doc, extent)
@@ -387,6 +454,7 @@ impl Index {
 
     /// Puts a chunk that is not kept.
     fn put_new_chunk(&mut self, doc: &DocKey, extent: Extent) -> Result<(), Trouble> {
+        self.live_bytes += live_bytes_of(&extent);
         if !self.overlay.put_chunk(doc, extent) {
             self.bring(doc)?;
             self.overlay.put_chunk(doc, extent);
@@ -409,8 +477,11 @@ impl Index {
     }
 
     fn drop_chunks(&mut self, doc: &DocKey, keep: impl Fn(&Extent) -> bool) -> Result<(), Trouble> {
-        let mut list = self.extents(doc)?;
+        let mut list = self.extents_now(doc)?;
+        let before = list.iter().map(live_bytes_of).sum::<u64>();
         list.retain(keep);
+        let after = list.iter().map(live_bytes_of).sum::<u64>();
+        self.live_bytes = self.live_bytes.saturating_sub(before - after);
         let rows = match self.overlay.document(doc).map(|extents| &extents.base) {
             Some(Base::Dropped { rows }) => *rows,
             Some(Base::Stored(stored)) => stored.extents.div_ceil(EXTENTS_PER_ROW),
@@ -457,6 +528,34 @@ impl From<StoreError> for Trouble {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
     }
+}
+
+/// About how many bytes of the journal a chunk takes.
+fn live_bytes_of(extent: &Extent) -> u64 {
+    u64::from(extent.place.len) + CHUNK_OVERHEAD_BYTES
+}
+
+/// About how many bytes of the journal the chunks of a stored row take.
+fn extents_bytes(key: &[u8], value: &[u8]) -> u64 {
+    let mut list = Vec::new();
+    match key.first() {
+        Some(&DOCUMENT) if decode_extents(value, &mut list).is_ok() => {
+            list.iter().map(live_bytes_of).sum()
+        }
+        _ => 0,
+    }
+}
+
+/// About how many bytes of the journal a stored row of a table takes.
+fn row_bytes(key: &[u8], value: &[u8]) -> u64 {
+    if key.first() != Some(&ROW) {
+        return 0;
+    }
+    let elsewhere = match decode_row(value) {
+        Some(RowValue::InJournal(place)) => u64::from(place.len),
+        Some(RowValue::Inline(_)) | None => 0,
+    };
+    key.len() as u64 + value.len() as u64 + elsewhere
 }
 
 fn extent(record: &Record<'_>, chunk: &StoredChunk<'_>) -> Extent {

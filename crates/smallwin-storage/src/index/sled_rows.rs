@@ -8,7 +8,6 @@ use std::thread;
 use std::time::Duration;
 
 use super::Trouble;
-use super::checkpoint::Digest;
 use crate::limits::{INDEX_CLOSE_MS_MAX, INDEX_OPEN_MS_MAX};
 
 /// A sorted table of rows in sled. Nothing is durable before [`SledRows::sync`].
@@ -70,13 +69,6 @@ impl SledRows {
             }
             Ok(())
         })
-    }
-
-    /// Reads every row.
-    pub(crate) fn digest(&self) -> Result<Digest, Trouble> {
-        let mut digest = Digest::default();
-        self.scan(&[], None, usize::MAX, |key, value| digest.add(key, value))?;
-        Ok(digest)
     }
 
     /// Makes all rows durable. sled's own flush leaves files and names unsynced, so both are done here.

@@ -24,13 +24,7 @@ impl Journal {
     /// no extent changes; doing it twice changes nothing, so a crash in between is healed by doing it again.
     pub(crate) fn erase(&mut self, purges: &Purges) -> Result<(), StoreError> {
         self.writable()?;
-        let closed: Vec<u32> = self
-            .segments
-            .keys()
-            .copied()
-            .filter(|number| *number != self.active.number)
-            .collect();
-        for number in closed {
+        for number in self.closed() {
             let result = self.erase_in(number, purges);
             self.breaking(result)?;
         }
@@ -69,7 +63,7 @@ impl Journal {
         self.rewrite(&path, &bytes)
     }
 
-    fn rewrite(&self, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    pub(super) fn rewrite(&self, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
         let new = path.with_extension("new");
         let mut file = self.disk.create(&new)?;
         self.disk.set_len(&file, &new, bytes.len() as u64)?;

@@ -46,7 +46,7 @@ impl Journal {
                 found,
             });
         }
-        check_seals(dir, &headers)?;
+        let sizes = check_seals(dir, &headers)?;
         let (active, last) = match headers.get(&last_number) {
             None => {
                 let active = begin_segment(&disk, dir, 1, Seq(1))?;
@@ -64,10 +64,12 @@ impl Journal {
             disk,
             segment_bytes,
             segments,
+            sizes,
             active,
             last,
             broken: None,
             readers: RefCell::default(),
+            retired: BTreeMap::new(),
         })
     }
 }
@@ -104,8 +106,13 @@ fn read_header(path: &Path, number: u32) -> Result<Header, OpenError> {
     }
 }
 
-/// Every segment but the last ends with its seal, and the next one goes on where it ended.
-fn check_seals(dir: &Path, headers: &BTreeMap<u32, Header>) -> Result<(), StoreError> {
+/// Every segment but the last ends with its seal, and the next one goes on where it ended. Returns their
+/// sizes in bytes.
+fn check_seals(
+    dir: &Path,
+    headers: &BTreeMap<u32, Header>,
+) -> Result<BTreeMap<u32, u64>, StoreError> {
+    let mut sizes = BTreeMap::new();
     for (header, next) in headers.values().zip(headers.values().skip(1)) {
         let path = segment::path(dir, header.number);
         let file = File::open(&path).map_err(StoreError::io("open", &path))?;
@@ -122,8 +129,9 @@ fn check_seals(dir: &Path, headers: &BTreeMap<u32, Header>) -> Result<(), StoreE
         if !sound {
             return Err(damaged(&path, at, "the segment does not end with its seal"));
         }
+        sizes.insert(header.number, bytes);
     }
-    Ok(())
+    Ok(sizes)
 }
 
 /// Reads the last segment whole, cuts a torn end, and readies it for writing.
@@ -164,6 +172,7 @@ fn open_last(
     }
     if walked.how == End::Sealed {
         // The crash came between the seal and the next segment.
+        trim(disk, &path, walked.end as u64)?;
         return Ok((
             begin_segment(disk, dir, header.number + 1, walked.last.next())?,
             walked.last,
@@ -174,6 +183,10 @@ fn open_last(
         .write(true)
         .open(&path)
         .map_err(StoreError::io("open", &path))?;
+    if walked.how == End::Damaged && !segment::is_blank(&bytes, walked.end) {
+        let cut = bytes.len() - walked.end;
+        tracing::warn!(file = %path.display(), bytes = cut, "cut a half-written record");
+    }
     if walked.last > kept.seq || walked.how == End::Damaged {
         let last = bytes.get(last_at..walked.end).unwrap_or_default();
         settle(disk, &mut file, &path, last, last_at)?;
@@ -188,9 +201,20 @@ fn open_last(
             file,
             framer,
             bytes: end,
+            reserved: end,
         },
         walked.last,
     ))
+}
+
+/// Cuts the room that was reserved behind a seal.
+fn trim(disk: &Disk, path: &Path, bytes: u64) -> Result<(), StoreError> {
+    let file = OpenOptions::new()
+        .write(true)
+        .open(path)
+        .map_err(StoreError::io("open", path))?;
+    disk.set_len(&file, path, bytes)?;
+    disk.sync(&file, path)
 }
 
 /// Cuts what follows the last record, and writes that record once more. After a failed sync the system may
@@ -205,7 +229,6 @@ fn settle(
     let end = at + last.len();
     let bytes = file.metadata().map_err(StoreError::io("read", path))?.len();
     if bytes > end as u64 {
-        tracing::warn!(file = %path.display(), bytes = bytes - end as u64, "cut a half-written record");
         disk.set_len(file, path, end as u64)?;
     }
     file.seek(SeekFrom::Start(at as u64))

@@ -11,6 +11,10 @@
 //! | 3 delete | table (1), key |
 //! | 4 replace | document (17), number of covered hashes (u32), the hashes (32 each), chunk |
 //! | 5 purge | document (17) |
+//! | 6 gap | number of commits (u64) |
+//!
+//! A gap stands alone in its record and for that many commits, up to its own number, of which nothing is
+//! left: compaction dropped it, or a repair could not read it.
 //!
 //! A chunk is kind (0 change, 1 snapshot), epoch (u32), hash (32), bytes.
 
@@ -24,6 +28,10 @@ const PUT: u8 = 2;
 const DELETE: u8 = 3;
 const REPLACE: u8 = 4;
 const PURGE: u8 = 5;
+const GAP: u8 = 6;
+
+/// Bytes of a chunk before its content: kind, epoch, hash, length.
+const CHUNK_HEAD_BYTES: usize = 1 + 4 + 32 + 4;
 
 /// An operation as it lies in a payload.
 pub(crate) struct Stored<'a> {
@@ -101,6 +109,34 @@ pub(crate) fn encode(op: &Op, out: &mut Vec<u8>) {
             out.extend_from_slice(doc.as_bytes());
         }
     }
+}
+
+/// The payload of a record that stands for `commits` commits without operations.
+pub(crate) fn encode_gap(commits: u64, out: &mut Vec<u8>) {
+    out.push(GAP);
+    out.extend_from_slice(&commits.to_le_bytes());
+}
+
+/// How many commits a payload stands for, when it is a gap.
+pub(crate) fn gap(payload: &[u8]) -> Option<u64> {
+    let mut reader = Reader {
+        bytes: payload,
+        at: 0,
+    };
+    (reader.byte()? == GAP).then(|| reader.u64()).flatten()
+}
+
+/// Writes an operation of `payload` as it stands there.
+pub(crate) fn copy(payload: &[u8], stored: &Stored<'_>, out: &mut Vec<u8>) {
+    out.extend_from_slice(payload.get(stored.range.clone()).unwrap_or_default());
+}
+
+/// Writes a stored chunk of `payload` as one that is put, whatever operation brought it.
+pub(crate) fn copy_chunk(payload: &[u8], doc: &DocKey, chunk: &StoredChunk<'_>, out: &mut Vec<u8>) {
+    out.push(PUT_CHUNK);
+    out.extend_from_slice(doc.as_bytes());
+    let whole = chunk.at.saturating_sub(CHUNK_HEAD_BYTES)..chunk.at + chunk.bytes.len();
+    out.extend_from_slice(payload.get(whole).unwrap_or_default());
 }
 
 /// Reads all operations of a payload; `None` when one is of a kind that this program does not know.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::Seq;
 use crate::journal::frame::{Framer, checksum};
-use crate::journal::ops::Reader;
+use crate::journal::ops::{self, Reader};
 
 /// Bytes of a header: magic (8), format (u32), number (u32), first seq (u64), salt (24), check (16).
 /// Every later format keeps this shape, so that an older program can say that it is too old.
@@ -40,7 +40,7 @@ pub(crate) struct Walked {
 pub(crate) enum End {
     /// At the end of the file, after a record.
     Open,
-    /// At the end of the file, after the seal.
+    /// After the seal, behind which there are at most zeros.
     Sealed,
     /// Before bytes that are no record.
     Damaged,
@@ -101,7 +101,15 @@ pub(crate) fn number(name: &str) -> Option<u32> {
     digits.parse().ok()
 }
 
-/// Visits the records of a whole segment file with (seq, payload, where the payload begins).
+/// Whether nothing but zeros follows: room that was reserved and not used.
+pub(crate) fn is_blank(bytes: &[u8], from: usize) -> bool {
+    bytes
+        .get(from..)
+        .is_none_or(|rest| rest.iter().all(|byte| *byte == 0))
+}
+
+/// Visits the records of a whole segment file with (seq, payload, where the payload begins). Gaps are
+/// counted and not visited.
 pub(crate) fn walk<E>(
     bytes: &[u8],
     first: Seq,
@@ -119,29 +127,27 @@ pub(crate) fn walk<E>(
             break;
         };
         let seals = record.payload.is_empty();
-        if record.seq
-            != if seals {
-                walked.last
-            } else {
-                walked.last.next()
-            }
-        {
+        let gap = ops::gap(record.payload);
+        let commits = gap.unwrap_or(u64::from(!seals));
+        if walked.last.0.checked_add(commits) != Some(record.seq.0) {
             walked.how = End::Damaged;
             break;
         }
         let payload_at = record.next - record.payload.len();
-        if !seals && visit(record.seq, record.payload, payload_at)?.is_break() {
+        let speaks = !seals && gap.is_none();
+        if speaks && visit(record.seq, record.payload, payload_at)?.is_break() {
             walked.how = End::Stopped;
+            break;
+        }
+        if seals && !is_blank(bytes, record.next) {
+            // Nothing was ever written behind a seal.
+            walked.how = End::Damaged;
             break;
         }
         walked.end = record.next;
         walked.last = record.seq;
         if seals {
-            walked.how = if record.next == bytes.len() {
-                End::Sealed
-            } else {
-                End::Damaged
-            };
+            walked.how = End::Sealed;
             break;
         }
     }

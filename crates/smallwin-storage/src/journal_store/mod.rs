@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::batch::{Chunks, News};
 use crate::disk::Disk;
@@ -12,10 +12,16 @@ use crate::index::checkpoint::Checkpoint;
 use crate::index::{Extent, Index, Place, RowValue, Trouble};
 use crate::journal::ops::{Stored, StoredOp};
 use crate::journal::{Journal, Purges, Record};
-use crate::limits::{INDEX_CACHE_BYTES, SCAN_ROWS, SEGMENT_BYTES};
+use crate::limits::{FREE_BYTES_MIN, INDEX_CACHE_BYTES, SCAN_ROWS, SEGMENT_BYTES};
 use crate::{
-    Batch, Chunk, ChunkKind, DocKey, Health, Lock, OpenError, Page, Seq, Store, StoreError, Visit,
+    Batch, Chunk, ChunkKind, DocKey, Health, Lock, OpenError, Page, Progress, Seq, Store,
+    StoreError, Visit,
 };
+
+mod compact;
+
+pub use compact::Compacted;
+use compact::Waste;
 
 /// Keeps everything in a folder: `journal/` holds the bytes, `index/` is sled, `CHECKPOINT` says how far
 /// the index goes, `LOCK` keeps a second process out.
@@ -28,6 +34,9 @@ pub struct JournalStore {
     journal: Journal,
     broken: Option<String>,
     rebuilt: Option<String>,
+    waste: Waste,
+    options: Options,
+    dir: PathBuf,
     _lock: Lock,
 }
 
@@ -38,6 +47,10 @@ pub struct Options {
     pub segment_bytes: u64,
     /// What sled may keep in its cache, in bytes, see [`INDEX_CACHE_BYTES`].
     pub index_cache_bytes: u64,
+    /// Free bytes on the disk below which the store takes no writes, see [`FREE_BYTES_MIN`].
+    pub free_bytes_min: u64,
+    /// Told how far work is that can take long.
+    pub progress: Progress,
     /// The file system; tests give one that fails.
     pub disk: Disk,
 }
@@ -47,6 +60,8 @@ impl Default for Options {
         Self {
             segment_bytes: SEGMENT_BYTES,
             index_cache_bytes: INDEX_CACHE_BYTES,
+            free_bytes_min: FREE_BYTES_MIN,
+            progress: Progress::default(),
             disk: Disk::default(),
         }
     }
@@ -59,21 +74,17 @@ impl JournalStore {
     /// # Errors
     /// [`OpenError`]; the journal is unchanged then.
     pub fn open(dir: &Path, options: Options) -> Result<Self, OpenError> {
-        let Options {
-            segment_bytes,
-            index_cache_bytes,
-            disk,
-        } = options;
+        let disk = options.disk.clone();
         disk.create_dir(dir)?;
         let lock = Lock::take(dir)?;
         let checkpoint = Checkpoint::read(dir);
         let journal = Journal::open(
             &dir.join("journal"),
             disk.clone(),
-            segment_bytes,
+            options.segment_bytes,
             checkpoint.mark,
         )?;
-        let mut index = Index::new(dir, disk, index_cache_bytes, checkpoint);
+        let mut index = Index::new(dir, disk, options.index_cache_bytes, checkpoint);
         let mut purges = Purges::new();
         let mark = index.mark();
         let resumed = index
@@ -83,7 +94,8 @@ impl JournalStore {
             Ok(()) => None,
             Err(Trouble::Store(error)) => return Err(error.into()),
             Err(Trouble::Engine(why)) => {
-                rebuild(&journal, &mut index, &mut purges, &why)?;
+                warn(&journal, &why);
+                rebuild(&journal, &mut index, &mut purges, &options.progress)?;
                 Some(why)
             }
         };
@@ -92,9 +104,15 @@ impl JournalStore {
             journal,
             broken: None,
             rebuilt,
+            waste: Waste::default(),
+            options,
+            dir: dir.to_owned(),
             _lock: lock,
         };
         store.carry_out(&purges)?;
+        if let Err(full) = store.check_free() {
+            store.broken = Some(full.to_string());
+        }
         Ok(store)
     }
 
@@ -133,7 +151,8 @@ impl JournalStore {
             Ok(value) => Ok(value),
             Err(Trouble::Store(error)) => Err(error),
             Err(Trouble::Engine(why)) => {
-                rebuild(&self.journal, &mut index, &mut Purges::new(), &why)?;
+                warn(&self.journal, &why);
+                self.rebuild(&mut index)?;
                 run(&mut index).map_err(StoreError::from)
             }
         }
@@ -149,8 +168,29 @@ impl JournalStore {
             Ok(()) => Ok(()),
             Err(Trouble::Store(error)) => Err(error),
             Err(Trouble::Engine(why)) => {
-                rebuild(&self.journal, &mut index, &mut Purges::new(), &why)
+                warn(&self.journal, &why);
+                self.rebuild(&mut index)
             }
+        }
+    }
+
+    fn rebuild(&self, index: &mut Index) -> Result<(), StoreError> {
+        let progress = &self.options.progress;
+        rebuild(&self.journal, index, &mut Purges::new(), progress)
+    }
+
+    /// Refuses while the disk is nearly full. What is left is needed to open the store again, and by the
+    /// rest of the machine.
+    fn check_free(&self) -> Result<(), StoreError> {
+        let free_bytes_min = self.options.free_bytes_min;
+        match self.options.disk.free_bytes(&self.dir) {
+            Some(free_bytes) if free_bytes < free_bytes_min => Err(StoreError::DiskFull {
+                dir: self.dir.clone(),
+                free_bytes,
+                free_bytes_min,
+            }),
+            // Where the system does not say, the write itself will.
+            _ => Ok(()),
         }
     }
 
@@ -169,6 +209,7 @@ impl JournalStore {
         if self.index.borrow().is_full() {
             self.rest()?;
         }
+        self.compact_when_wasteful()?;
         Ok(self.journal.last())
     }
 
@@ -224,7 +265,7 @@ impl Store for JournalStore {
         if news.ops.is_empty() {
             return Ok(self.journal.last());
         }
-        let committed = self.commit_news(&news);
+        let committed = self.check_free().and_then(|()| self.commit_news(&news));
         if let Err(error) = &committed {
             self.broken.get_or_insert(error.to_string());
         }
@@ -315,13 +356,13 @@ impl Store for JournalStore {
         }
     }
 
-    fn close(self: Box<Self>) -> Result<(), StoreError> {
-        let rested = self.index.borrow().mark() == self.journal.mark();
-        if rested || self.writable().is_err() {
-            Ok(())
-        } else {
-            self.rest()
+    fn close(mut self: Box<Self>) -> Result<(), StoreError> {
+        if self.writable().is_err() {
+            return Ok(());
         }
+        self.journal.trim()?;
+        let rested = self.index.borrow().mark() == self.journal.mark();
+        if rested { Ok(()) } else { self.rest() }
     }
 }
 
@@ -354,13 +395,11 @@ fn rebuild(
     journal: &Journal,
     index: &mut Index,
     purges: &mut Purges,
-    why: &str,
+    progress: &Progress,
 ) -> Result<(), StoreError> {
-    if journal.last() > Seq::ZERO {
-        tracing::warn!(why, "building the index anew from the journal");
-    }
     purges.clear();
     index.begin_anew()?;
+    let total = journal.last().0;
     journal.replay(Seq::ZERO, &mut |record: &Record<'_>| {
         let ops = journal.ops(record)?;
         index.apply(record, &ops, Chunks::Unsure)?;
@@ -368,10 +407,18 @@ fn rebuild(
         if index.is_full() {
             index.spill()?;
         }
+        progress.tell("building the index", record.seq.0, total);
         Ok::<_, Trouble>(ControlFlow::Continue(()))
     })?;
+    index.complete();
     index.rest(journal.mark())?;
     Ok(())
+}
+
+fn warn(journal: &Journal, why: &str) {
+    if journal.last() > Seq::ZERO {
+        tracing::warn!(why, "building the index anew from the journal");
+    }
 }
 
 fn note_purges(record: &Record<'_>, ops: &[Stored<'_>], purges: &mut Purges) {
