@@ -1,8 +1,14 @@
 //! Finds the Small Win, snapshot or person that a few letters stand for.
 
+use std::time::Duration;
+
 use anyhow::bail;
 use smallwin_circle::{Card, CircleId, DocumentRef, PersonId};
 use smallwin_node::{Handle, HandleError};
+use tokio::time::{Instant, timeout_at};
+
+/// How long to wait at most before looking again for a title that has not arrived.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
 /// A Small Win with its title.
 pub(crate) struct Found {
@@ -93,6 +99,21 @@ fn choose(wanted: &str, names: &[(String, String)]) -> Result<usize, usize> {
         }
     }
     Err(0)
+}
+
+/// The title, as soon as it is here; empty when it does not come in time.
+pub(crate) async fn title_within(handle: &Handle, circle: CircleId, within: Duration) -> String {
+    let deadline = Instant::now() + within;
+    let mut changes = handle.changes();
+    loop {
+        let title = title(handle, circle).await;
+        if !title.is_empty() || Instant::now() >= deadline {
+            return title;
+        }
+        // Lagging and silence both mean: look again.
+        let again = deadline.min(Instant::now() + LOOK_AGAIN);
+        let _notice = timeout_at(again, changes.recv()).await;
+    }
 }
 
 async fn title(handle: &Handle, circle: CircleId) -> String {
