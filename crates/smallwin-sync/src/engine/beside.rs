@@ -113,30 +113,49 @@ impl Engine {
         for manifest in frame.manifests {
             self.take_manifest(&circle, manifest, Some(conn), None);
         }
-        if !frame.want.is_empty() && self.person_of(conn, &circle).is_some() {
-            self.answer_wants(conn, &circle, &frame.want);
+        let wanted_max = self.config.limits.manifests_per_circle_max;
+        let matched = self
+            .conns
+            .get_mut(&conn)
+            .and_then(|it| it.circles.get_mut(&circle));
+        if let Some(matched) = matched
+            && matched.wanted.len() + frame.want.len() <= wanted_max
+        {
+            matched.wanted.extend(frame.want);
         }
+        self.answer_wants(conn, &circle);
     }
 
-    fn answer_wants(&mut self, conn: ConnId, circle: &CircleId, want: &[[u8; 32]]) {
+    /// Sends a member the manifests that it asked for, as far as they are here. It may have asked
+    /// before our log knew it as one.
+    pub(super) fn answer_wants(&mut self, conn: ConnId, circle: &CircleId) {
+        if self.person_of(conn, circle).is_none() {
+            return;
+        }
         let Some(held) = self.circles.get(circle) else {
             return;
         };
-        let want: BTreeSet<&[u8; 32]> = want.iter().collect();
-        let manifests: Vec<Vec<u8>> = want
-            .iter()
-            .filter_map(|hash| held.manifests.get(*hash))
-            .cloned()
-            .collect();
+        let matched = self
+            .conns
+            .get_mut(&conn)
+            .and_then(|it| it.circles.get_mut(circle));
+        let Some(matched) = matched else { return };
+        let mut manifests = Vec::new();
+        matched
+            .wanted
+            .retain(|hash| match held.manifests.get(hash) {
+                Some(manifest) => {
+                    manifests.push(manifest.clone());
+                    false
+                }
+                None => true,
+            });
         for manifests in in_parts(manifests, self.config.limits.records_per_frame_max) {
-            self.send_beside(
-                conn,
-                circle,
-                BesideFrame {
-                    manifests,
-                    ..BesideFrame::default()
-                },
-            );
+            let frame = BesideFrame {
+                manifests,
+                ..BesideFrame::default()
+            };
+            self.send_beside(conn, circle, frame);
         }
     }
 
@@ -311,6 +330,13 @@ impl Engine {
         if held.manifests.insert(hash, bytes.clone()).is_none() {
             self.notice(Notice::ManifestKept(hash));
             for conn in self.member_conns(circle) {
+                let matched = self
+                    .conns
+                    .get_mut(&conn)
+                    .and_then(|it| it.circles.get_mut(circle));
+                if let Some(matched) = matched {
+                    matched.wanted.remove(&hash);
+                }
                 if Some(conn) != from {
                     let manifests = vec![bytes.clone()];
                     self.send_beside(

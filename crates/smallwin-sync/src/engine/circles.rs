@@ -233,6 +233,7 @@ impl Engine {
     pub(super) fn circle_access_changed(&mut self, conn: ConnId, circle: &CircleId) {
         self.link_paired(circle);
         self.beside_greet(conn, circle);
+        self.answer_wants(conn, circle);
         self.send_own_join(conn, circle);
         self.offer(conn, circle);
     }

@@ -72,6 +72,8 @@ pub(crate) struct Match {
     pub(crate) beside_told: bool,
     /// Manifests that we asked this peer for.
     pub(crate) manifests_asked: BTreeSet<[u8; 32]>,
+    /// Manifests that this peer asked for and did not get yet.
+    pub(crate) wanted: BTreeSet<[u8; 32]>,
     /// Whether our own wish to join was sent here.
     pub(crate) join_sent: bool,
 }
