@@ -104,11 +104,22 @@ fn measure(name: &str, changes: &[Vec<u8>]) {
         .iter()
         .map(|bytes| read_change(bytes).unwrap().op_count)
         .sum();
+    let before = resident_bytes();
+    let copies = vec![index.clone(); 40];
+    let all = resident_bytes().saturating_sub(before) as f64 / copies.len() as f64;
     println!(
-        "  {ops} operations in {} runs, {:.2} bytes each",
+        "  {ops} operations in {} runs; operations {:.2} B each, all {:.0} B per change\n",
         index.runs(),
-        index.op_bytes() as f64 / ops as f64
+        index.op_bytes() as f64 / ops as f64,
+        all / count
     );
+}
+
+/// Memory of this process; 0 where the system does not say.
+fn resident_bytes() -> usize {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok());
+    pages.unwrap_or(0) * 4_096
 }
 
 fn best(mut run: impl FnMut()) -> f64 {

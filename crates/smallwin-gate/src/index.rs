@@ -307,8 +307,9 @@ impl ChangeIndex {
         let (found, expected) = (change.start_op, highest.unwrap_or(0) + 1);
         let follows = match space {
             Space::Circles => found == expected,
-            // Work in isolation leaves room below.
-            Space::Open => found >= expected,
+            // Work in isolation leaves room below. An empty change may not: its
+            // save would claim operations where the room is.
+            Space::Open => found == expected || found > expected && change.op_count > 0,
         };
         if follows {
             Ok(())

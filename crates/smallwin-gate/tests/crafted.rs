@@ -19,7 +19,7 @@ use automerge::{AutoCommit, Automerge, Change, ObjType, ROOT, ReadDoc, ScalarVal
 use fuzzing::apply::{Outcome, apply, quietly};
 use fuzzing::raw::{RawChange, RawOp};
 use serde_json::Value;
-use smallwin_gate::{GateError, OpFault, OpIndex, Refused, Rules, open_change};
+use smallwin_gate::{GateError, OpFault, OpIndex, Refused, Rules, Space, open_change};
 use support::actor;
 
 /// What Automerge does with a change that nobody held back.
@@ -282,6 +282,33 @@ fn operation_counters_used_twice_g3() {
         expected: 12,
     };
     scene.check(&change, Alone::Poisons, refused);
+}
+
+/// Found by the mutator: in the open space a change may leave counters out. When
+/// it has no operations at all, the save counts the left out ones as its own and
+/// lacks them.
+#[test]
+fn room_below_an_empty_change_g3() {
+    let scene = scene();
+    let with_room = |ops| RawChange {
+        start_op: 20,
+        ..scene.bram(ops)
+    };
+    let rules = Rules {
+        space: Space::Open,
+        ..Rules::default()
+    };
+    let verdict = |bytes: &[u8]| scene.index.check(&open_change(bytes).unwrap(), &rules);
+    let empty = with_room(Vec::new()).write();
+    let refused = Refused::StartOp {
+        found: 20,
+        expected: 11,
+    };
+    assert_eq!(scene.alone(&empty), Alone::Poisons);
+    assert_eq!(verdict(&empty), Err(refused));
+    let filled = with_room(vec![entry("m")]).write();
+    assert_eq!(scene.alone(&filled), Alone::Takes);
+    assert_eq!(verdict(&filled), Ok(()));
 }
 
 #[test]

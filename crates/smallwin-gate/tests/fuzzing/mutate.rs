@@ -72,9 +72,11 @@ pub fn mutate(dice: &mut Dice<'_>, change: &mut RawChange, pool: &Pool) -> Vec<u
 }
 
 fn mutate_header(dice: &mut Dice<'_>, change: &mut RawChange, pool: &Pool) {
-    match dice.below(10) {
+    match dice.below(11) {
         0 => change.seq = near(dice, change.seq),
         1 => change.start_op = near(dice, change.start_op),
+        // Work in isolation may leave room below and name older dependencies.
+        2 if dice.one_in(2) => change.start_op = change.start_op.wrapping_add(dice.next() % 9),
         2 => change.time = [-1, 0, i64::MAX, i64::MIN, 5][dice.below(5)],
         3 => change.message = vec![b'm'; dice.below(300)],
         4 => {

@@ -4,7 +4,7 @@ use automerge::transaction::CommitOptions;
 use automerge::{ActorId, AutoCommit, Automerge};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use smallwin_gate::{OpIndex, OpenChange, Refused, Rules, open_change};
+use smallwin_gate::{OpIndex, OpenChange, Refused, Rules, Space, open_change};
 
 use super::apply::{Outcome, apply, quietly, use_it};
 use super::dice::Dice;
@@ -45,6 +45,8 @@ pub struct Example {
 pub struct Base {
     pub doc: Automerge,
     pub index: OpIndex,
+    /// Two of three documents are of circles, one is of stock peers.
+    pub rules: Rules,
     pub changes: Vec<Vec<u8>>,
     pub pool: Pool,
     pub honest: Vec<Vec<u8>>,
@@ -57,6 +59,14 @@ impl Base {
         let mut base = Self {
             doc: Automerge::new(),
             index: OpIndex::new(),
+            rules: Rules {
+                space: if seed % 3 == 0 {
+                    Space::Open
+                } else {
+                    Space::Circles
+                },
+                ..Rules::default()
+            },
             changes: Vec::new(),
             pool: Pool::default(),
             honest: Vec::new(),
@@ -108,7 +118,7 @@ impl Base {
         for bytes in &self.honest {
             tally.honest += 1;
             let change = open_change(bytes).unwrap();
-            if let Err(refused) = self.index.check(&change, &Rules::default()) {
+            if let Err(refused) = self.index.check(&change, &self.rules) {
                 let example = format!("{:?} after {raw:?}", RawChange::read(bytes));
                 let what = format!("honest change refused: {refused}");
                 tally.broken.entry(what).or_insert((0, example)).0 += 1;
@@ -118,7 +128,7 @@ impl Base {
 
     fn take(&mut self, bytes: &[u8]) {
         let change = open_change(bytes).unwrap();
-        self.index.admit(&change, &Rules::default()).unwrap();
+        self.index.admit(&change, &self.rules).unwrap();
         let raw = RawChange::read(bytes).unwrap();
         assert_eq!(raw.write(), bytes, "the mutator writes other bytes");
         self.pool.add(change.header().hash, &raw);
@@ -144,7 +154,7 @@ pub fn try_one(dice: &mut Dice<'_>, base: &mut Base, tally: &mut Tally) {
     let verdict = match &open {
         Err(error) => Err(error.to_string()),
         Ok(change) => {
-            let verdict = base.index.check(change, &Rules::default());
+            let verdict = base.index.check(change, &base.rules);
             if dice.one_in(16) {
                 compare_with_past(base, change, &verdict, tally);
             }
@@ -196,10 +206,10 @@ fn compare_with_past(
     }
     let mut index = OpIndex::new();
     for open in past.iter().rev() {
-        index.admit(open, &Rules::default()).unwrap();
+        index.admit(open, &base.rules).unwrap();
     }
     tally.compared += 1;
-    let alone = index.check(change, &Rules::default());
+    let alone = index.check(change, &base.rules);
     if alone != *verdict {
         let what = format!("verdict depends on more than the past: {verdict:?}, {alone:?}");
         tally.broken.entry(what).or_default().0 += 1;
@@ -224,7 +234,7 @@ fn judge(dice: &mut Dice<'_>, base: &mut Base, bytes: &[u8], tally: &mut Tally) 
     }
     if dice.one_in(6) && base.pool.hashes.len() < 200 {
         let change = open_change(bytes).unwrap();
-        base.index.admit(&change, &Rules::default()).unwrap();
+        base.index.admit(&change, &base.rules).unwrap();
         base.changes.push(bytes.to_vec());
         base.go_on(dice, bytes, *doc, tally);
     }
