@@ -60,7 +60,7 @@ impl Base {
             doc: Automerge::new(),
             index: OpIndex::new(),
             rules: Rules {
-                space: if seed % 3 == 0 {
+                space: if seed.is_multiple_of(3) {
                     Space::Open
                 } else {
                     Space::Circles
