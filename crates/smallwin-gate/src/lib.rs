@@ -16,6 +16,26 @@
 //! [`read_change`] with [`ChangeIndex`] looks at headers only, for who keeps
 //! changes without ever giving them to Automerge.
 //!
+//! ```
+//! use smallwin_gate::{OpIndex, Refused, Rules, open_change};
+//!
+//! // A first change by one actor, which puts 1 under `a`: envelope, header, columns.
+//! let mut bytes = vec![0x85, 0x6f, 0x4a, 0x83, 0x72, 0x3b, 0xac, 0x47, 1, 71, 0, 40];
+//! bytes.extend([1; 40]);
+//! bytes.extend([1, 1, 0, 0, 0, 6, 0x15, 3, 0x34, 1, 0x42, 2, 0x56, 2, 0x57, 1, 0x70, 2]);
+//! bytes.extend([0x7f, 1, b'a', 1, 0x7f, 1, 0x7f, 0x14, 1, 0x7f, 0]);
+//!
+//! let mut index = OpIndex::new();
+//! let change = open_change(&bytes)?;
+//! index.admit(&change, &Rules::default())?;
+//! assert_eq!(index.changes().last_seq(&[1; 40]), 1);
+//!
+//! // One bit more or less, and it is another change, or none.
+//! bytes[10] ^= 1;
+//! assert!(open_change(&bytes).is_err());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! The gate knows neither people nor rights, keeps no bytes and reads no clock.
 
 mod budget;
