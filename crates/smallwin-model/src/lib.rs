@@ -11,6 +11,7 @@
 mod error;
 pub mod example;
 mod first_change;
+mod label;
 mod markdown;
 pub mod questions;
 mod render;
@@ -21,6 +22,7 @@ mod write;
 
 pub use error::ModelError;
 pub use first_change::{RESERVED_ACTOR, first_change, first_changes};
+pub use label::label;
 pub use markdown::parse_markdown;
 pub use render::{render, render_text};
 pub use rich_text::{Block, RichText, Span};

@@ -4,11 +4,11 @@ use std::fmt::Write;
 
 use anyhow::Context;
 use serde::Serialize;
-use smallwin_circle::{CircleId, RecordId, Role};
+use smallwin_circle::{CircleId, Kind, RecordId, Role};
 use smallwin_node::Handle;
 
 use super::members::{MemberLine, members};
-use super::show::{DocumentText, heading, readable};
+use super::show::{DocumentText, readable};
 use crate::args::{ExportArgs, Format};
 use crate::{output, which};
 
@@ -101,31 +101,62 @@ fn markdown(exported: &Exported) -> Result<String, std::fmt::Error> {
         }
     )?;
     for member in &exported.members {
-        writeln!(
-            text,
-            "- {} ({})",
-            member.name,
-            member.role().map_or("contested", Role::name)
-        )?;
+        writeln!(text, "- {} ({})", member.name, role(member.role()))?;
     }
     for document in &exported.documents {
-        writeln!(
-            text,
-            "\n{}\n\n{}",
-            heading(document),
-            document.text.trim_end()
-        )?;
+        write_document(&mut text, document)?;
     }
     if !exported.snapshots.is_empty() {
-        writeln!(text, "\n# Snapshots\n")?;
+        writeln!(text, "\n# Vastgesteld\n")?;
     }
     for snapshot in &exported.snapshots {
         let id = which::short(&snapshot.record.to_string());
         writeln!(
             text,
-            "- {id} {} {} (agreed to by {})",
+            "- {id} {} {} ({} doen mee)",
             snapshot.created, snapshot.title, snapshot.cosigned
         )?;
     }
     Ok(text)
+}
+
+/// The texts under the words of the workbook, since people read this and programs take JSON.
+fn write_document(text: &mut String, document: &DocumentText) -> std::fmt::Result {
+    let kind = match document.kind {
+        Kind::Case => "Casus",
+        Kind::CheckIn => "Lichte check-in",
+        Kind::Draft => "Eigen stem, nog niet gedeeld",
+        Kind::Voice => "Stem",
+        Kind::Step => "De betekenisvolle stap",
+        other => other.name(),
+    };
+    match &document.by {
+        Some(name) => writeln!(text, "\n# {kind}: {name}")?,
+        None => writeln!(text, "\n# {kind}")?,
+    }
+    for name in smallwin_model::text_names(document.kind) {
+        let written = document.texts.get(*name).map_or("", String::as_str);
+        // Of somebody's own answers only those that they gave.
+        if written.is_empty() && document.by.is_some() {
+            continue;
+        }
+        let label = smallwin_model::label(document.kind, name).unwrap_or(name);
+        let written = if written.is_empty() {
+            "_(nog leeg)_"
+        } else {
+            written
+        };
+        writeln!(text, "\n## {label}\n\n{written}")?;
+    }
+    Ok(())
+}
+
+fn role(role: Option<Role>) -> &'static str {
+    match role {
+        Some(Role::Facilitator) => "begeleider",
+        Some(Role::Owner) => "opgavetrekker",
+        Some(Role::Inner) => "binnenkring",
+        Some(Role::Outer) => "buitenkring",
+        None => "nog niet bevestigd",
+    }
 }

@@ -65,7 +65,7 @@ pub(super) async fn run(handle: &Handle, args: &ShowArgs) -> anyhow::Result<()> 
 }
 
 /// A line that says which document follows.
-pub(super) fn heading(document: &DocumentText) -> String {
+fn heading(document: &DocumentText) -> String {
     let kind = match document.kind {
         Kind::Case => "Case",
         Kind::CheckIn => "Check-in",
