@@ -3,11 +3,15 @@ import { Editor } from "./editor.mjs";
 import { until } from "./wait.mjs";
 
 export class Person {
-  /** Opens the node's pairing link in a fresh browser profile and gives a name. */
-  static async pair(browser, node, name) {
+  /**
+   * Opens the node's pairing link in a fresh browser profile and gives a name.
+   * With `script` the page runs that instead of its own.
+   */
+  static async pair(browser, node, name, { script } = {}) {
     const person = new Person();
     person.name = name;
     person.context = await browser.newContext({ locale: "nl-NL", acceptDownloads: true });
+    if (script) await person.context.route("**/assets/index-*.js", (route) => route.fulfill({ path: script }));
     person.page = await person.context.newPage();
     person.complaints = [];
     person.page.on("pageerror", (error) => person.complaints.push(String(error)));
@@ -33,8 +37,24 @@ export class Person {
   async invite(role) {
     await this.#go("circle");
     await this.page.getByTestId(`invite-role-${role}`).check();
+    const url = this.page.getByTestId("invite-url");
+    const before = await url.isVisible() ? await url.inputValue() : "";
     await this.page.getByTestId("invite-create").click();
-    return this.page.getByTestId("invite-url").inputValue();
+    return until("the page shows a new invitation", async () => {
+      const link = await url.inputValue();
+      return link !== before && link;
+    });
+  }
+
+  /** Takes an invitation up to the point where the page says that it will not do; returns the code. */
+  async tryToJoin(link) {
+    await this.page.getByTestId("paste-link").fill(link);
+    await this.page.getByTestId("paste-submit").click();
+    const error = this.page.getByTestId("join-error");
+    const submit = this.page.getByTestId("join-submit");
+    await error.or(submit).waitFor();
+    if (await submit.isVisible()) await submit.click();
+    return until(`${this.name} is told that the invitation does not hold`, () => error.getAttribute("data-code"));
   }
 
   /** Takes an invitation. */
@@ -116,6 +136,22 @@ export class Person {
     await (await coming).saveAs(file);
   }
 
+  /** Lets the page check a snapshot file that holds; returns what the page says of it. */
+  async verify(file) { return this.#verify(file, "verify-good"); }
+
+  /** Lets the page check a snapshot file that does not hold; returns what the page says of it. */
+  async verifyFails(file) { return this.#verify(file, "verify-bad"); }
+
+  async #verify(file, answer) {
+    await this.page.evaluate(() => { location.hash = "#/verify"; });
+    await this.page.getByTestId("verify-file").setInputFiles(file);
+    await this.page.getByTestId(answer).waitFor();
+    return this.page.locator("main").innerText();
+  }
+
+  /** What the page shows as refused: its text, or nothing. */
+  async refused() { return (await this.page.getByTestId("refused-text").allTextContents()).join("\n"); }
+
   /** Cuts this page from its node, as a phone in a tunnel. */
   async offline() {
     await this.context.setOffline(true);
@@ -131,6 +167,14 @@ export class Person {
   async reload() { await this.page.reload(); }
 
   status() { return this.page.getByTestId("status-line").textContent(); }
+
+  /** What an editor shows and what the page says of it, at one moment. */
+  statusAndText(testId) {
+    return this.page.evaluate((testId) => {
+      const find = (id) => document.querySelector(`[data-testid="${id}"]`)?.textContent ?? "";
+      return { status: find("status-line"), text: find(testId) };
+    }, testId);
+  }
 
   /** Waits until the page says that the node has it all on its disk. */
   untilKept() {

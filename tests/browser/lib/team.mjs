@@ -6,8 +6,8 @@ import { Wire } from "./proxy.mjs";
 
 export const TITLE = "Thuiskomen na een opname";
 
-/** Noor begins a Small Win on her node; Anke joins it from hers with this role. */
-export async function meet(context, { role }) {
+/** Noor begins a Small Win on her node; Anke joins it from hers with this role, perhaps with a script of her own. */
+export async function meet(context, { role, script }) {
   const browser = await startBrowser(context);
   const port = await freePort();
   const wire = await Wire.to(context, port);
@@ -17,7 +17,7 @@ export async function meet(context, { role }) {
     await RunningNode.start(context),
   ];
   const noor = await Person.pair(browser, nodes[0], "Noor Hakvoort");
-  const anke = await Person.pair(browser, nodes[1], "Anke Dollekamp");
+  const anke = await Person.pair(browser, nodes[1], "Anke Dollekamp", { script });
   await noor.begin(TITLE);
   const link = await noor.invite(role);
   // Whatever address the node prefers to give, the hint must lead over the wire.
