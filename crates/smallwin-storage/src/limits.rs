@@ -33,6 +33,9 @@ pub const SEGMENT_BYTES: u64 = 64 << 20;
 /// extensions, and little enough that writing them is not felt.
 pub const RESERVE_BYTES: u64 = 1 << 20;
 
+/// Bytes of a segment that are read at a time when it is replayed.
+pub const REPLAY_BYTES: usize = 4 << 20;
+
 /// Bytes of a kept chunk in the journal beside its content: the operation's head and, at worst, a record's
 /// frame of its own.
 pub const CHUNK_OVERHEAD_BYTES: u64 = 96;

@@ -8,7 +8,7 @@
 //! One case cannot be told apart: the very last record, damaged after a crash, looks like a torn one and is
 //! cut. After a clean stop the checkpoint knows better; after a crash the peers do, and send it again.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{Seek, SeekFrom};
@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::disk::{self, Disk};
-use crate::limits::{READERS_MAX, RESERVE_BYTES};
+use crate::limits::{READERS_MAX, REPLAY_BYTES, RESERVE_BYTES};
 use crate::{Op, Seq, StoreError};
 
 mod erase;
@@ -31,7 +31,7 @@ pub(crate) use erase::Purges;
 pub(crate) use sift::Keep;
 
 use frame::{FRAME_BYTES, Framer};
-use segment::{End, HEADER_BYTES, Header};
+use segment::{End, HEADER_BYTES, Header, Walked};
 
 pub(crate) struct Journal {
     dir: PathBuf,
@@ -48,7 +48,20 @@ pub(crate) struct Journal {
     readers: RefCell<BTreeMap<u32, File>>,
     /// Segments that were written anew, as they were before: the index still names places in them.
     retired: BTreeMap<u32, File>,
+    /// Where the last visit broke off.
+    stop: Cell<Option<Stop>>,
 }
+
+#[derive(Clone, Copy)]
+struct Stop {
+    after: Seq,
+    segment: u32,
+    /// Where the next record begins, and the number of the one before it.
+    offset: (u64, Seq),
+}
+
+/// Sees a record, and says whether to go on.
+pub(crate) type Visit<'a, E> = dyn FnMut(&Record<'_>) -> Result<ControlFlow<()>, E> + 'a;
 
 /// The segment that is written to, with its cursor at the end.
 struct Active {
@@ -226,24 +239,6 @@ impl Journal {
         read_from(file, &path, offset, len)
     }
 
-    /// A segment's bytes, without reserved room.
-    fn contents(&self, number: u32) -> Result<Vec<u8>, StoreError> {
-        let path = self.path_of(number);
-        if let Some(file) = self.retired.get(&number) {
-            let bytes = file
-                .metadata()
-                .map_err(StoreError::io("read", &path))?
-                .len();
-            return read_from(file, &path, 0, usize::try_from(bytes).unwrap_or(usize::MAX));
-        }
-        let mut bytes = fs::read(&path).map_err(StoreError::io("read", &path))?;
-        if number == self.active.number {
-            // A write that failed may have left more, which was never kept.
-            bytes.truncate(usize::try_from(self.active.bytes).unwrap_or(usize::MAX));
-        }
-        Ok(bytes)
-    }
-
     /// The operations of a record.
     pub(crate) fn ops<'a>(&self, record: &Record<'a>) -> Result<Vec<ops::Stored<'a>>, StoreError> {
         let unknown = || {
@@ -261,58 +256,130 @@ impl Journal {
     }
 
     /// Visits all records after `after`, in order, until the visitor breaks. Every segment that is read is
-    /// checked from its start.
+    /// checked from its start, unless the last visit broke off at `after`: then it goes on there.
     pub(crate) fn replay<E: From<StoreError>>(
         &self,
         after: Seq,
-        visit: &mut dyn FnMut(&Record<'_>) -> Result<ControlFlow<()>, E>,
+        visit: &mut Visit<'_, E>,
     ) -> Result<(), E> {
+        if let Some(stop) = self.stop.take().filter(|stop| stop.after == after) {
+            if self.replay_segment(stop.segment, Some(stop.offset), after, visit)? {
+                return Ok(());
+            }
+            return self.replay_segments(stop.segment + 1, after, visit);
+        }
         let from = self
             .segments
             .iter()
             .rev()
             .find(|(_, first)| **first <= after.next());
-        let from = from.map_or(1, |(number, _)| *number);
+        self.replay_segments(from.map_or(1, |(number, _)| *number), after, visit)
+    }
+
+    fn replay_segments<E: From<StoreError>>(
+        &self,
+        from: u32,
+        after: Seq,
+        visit: &mut Visit<'_, E>,
+    ) -> Result<(), E> {
         for (number, _) in self.segments.range(from..) {
-            let stopped = self.replay_segment(*number, after, visit)?;
-            if stopped.is_break() {
+            if self.replay_segment(*number, None, after, visit)? {
                 break;
             }
         }
         Ok(())
     }
 
+    /// Remembers where a visit broke off: at `record`, when all up to `after` was answered.
+    pub(crate) fn stopped_at(&self, after: Seq, record: &Record<'_>) {
+        self.stop.set(Some(Stop {
+            after,
+            segment: record.segment,
+            offset: (
+                record.at - FRAME_BYTES as u64,
+                Seq(record.seq.0.saturating_sub(1)),
+            ),
+        }));
+    }
+
+    /// Whether a record with this number lies in the active segment.
+    pub(crate) fn is_recent(&self, seq: Seq) -> bool {
+        let first = self.segments.get(&self.active.number);
+        first.is_none_or(|first| seq >= *first)
+    }
+
+    /// Reads a segment in windows, from its start or from (offset, last record before it). Says whether
+    /// the visitor had enough.
     fn replay_segment<E: From<StoreError>>(
         &self,
         number: u32,
+        from: Option<(u64, Seq)>,
         after: Seq,
-        visit: &mut dyn FnMut(&Record<'_>) -> Result<ControlFlow<()>, E>,
-    ) -> Result<ControlFlow<()>, E> {
+        visit: &mut Visit<'_, E>,
+    ) -> Result<bool, E> {
         let path = self.path_of(number);
-        let bytes = self.contents(number)?;
-        let is_active = number == self.active.number;
+        let end = self.segment_end(number)?;
+        let header = self.read(number, 0, HEADER_BYTES)?;
         let header =
-            Header::decode(&bytes).map_err(|_| damaged(&path, 0, "the header is not sound"))?;
+            Header::decode(&header).map_err(|_| damaged(&path, 0, "the header is not sound"))?;
         let framer = Framer::new(&header.salt);
-        let walked = segment::walk(&bytes, header.first, &framer, |seq, payload, at| {
-            let record = Record {
-                seq,
-                segment: number,
-                payload,
-                at: at as u64,
-            };
-            if seq > after {
-                visit(&record)
-            } else {
-                Ok(ControlFlow::Continue(()))
+        let begin = Walked::before(header.first);
+        let (mut at, last) = from.unwrap_or((begin.end as u64, begin.last));
+        let mut walked = Walked { last, ..begin };
+        let mut window = REPLAY_BYTES;
+        while at < end {
+            let rest = usize::try_from(end - at).unwrap_or(usize::MAX);
+            let bytes = self.read(number, at, window.min(rest))?;
+            walked = segment::walk_on(
+                &bytes,
+                walked.at_start(),
+                &framer,
+                |seq, payload, offset| {
+                    let record = Record {
+                        seq,
+                        segment: number,
+                        payload,
+                        at: at + offset as u64,
+                    };
+                    if seq > after {
+                        visit(&record)
+                    } else {
+                        Ok(ControlFlow::Continue(()))
+                    }
+                },
+            )?;
+            at += walked.end as u64;
+            match walked.how {
+                End::Stopped => return Ok(true),
+                End::Sealed => return Ok(false),
+                End::Open => {}
+                End::Damaged if window < rest => {
+                    // The window may have cut the record.
+                    window = if walked.end == 0 { rest } else { REPLAY_BYTES };
+                }
+                End::Damaged => {
+                    return Err(damaged(&path, at, "a record is not sound").into());
+                }
             }
-        })?;
-        match walked.how {
-            End::Stopped => Ok(ControlFlow::Break(())),
-            End::Sealed => Ok(ControlFlow::Continue(())),
-            End::Open if is_active => Ok(ControlFlow::Continue(())),
-            _ => Err(damaged(&path, walked.end as u64, "a record is not sound").into()),
+            walked.how = End::Open;
         }
+        if number == self.active.number {
+            Ok(false)
+        } else {
+            Err(damaged(&path, at, "the segment does not end with its seal").into())
+        }
+    }
+
+    /// Where a segment's records end. In the active one a write that failed may have left more, which was
+    /// never kept.
+    fn segment_end(&self, number: u32) -> Result<u64, StoreError> {
+        let path = self.path_of(number);
+        let found = match self.retired.get(&number) {
+            Some(file) => file.metadata(),
+            None if number == self.active.number => return Ok(self.active.bytes),
+            None => fs::metadata(&path),
+        };
+        Ok(found.map_err(StoreError::io("read", &path))?.len())
     }
 
     /// Why it takes no writes, if so.

@@ -1,6 +1,6 @@
 //! Opening the journal: find the segments, check their ends, cut what a crash left half written.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fs::{self, File, OpenOptions};
@@ -70,6 +70,7 @@ impl Journal {
             broken: None,
             readers: RefCell::default(),
             retired: BTreeMap::new(),
+            stop: Cell::new(None),
         })
     }
 }

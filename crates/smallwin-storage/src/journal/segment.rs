@@ -48,6 +48,22 @@ pub(crate) enum End {
     Stopped,
 }
 
+impl Walked {
+    /// At the start of a segment whose first record has this number.
+    pub(crate) fn before(first: Seq) -> Self {
+        Self {
+            end: HEADER_BYTES,
+            last: Seq(first.0.saturating_sub(1)),
+            how: End::Open,
+        }
+    }
+
+    /// The same place, for a walk over bytes that begin there.
+    pub(crate) fn at_start(self) -> Self {
+        Self { end: 0, ..self }
+    }
+}
+
 impl Header {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let number = self.number.to_le_bytes();
@@ -114,13 +130,19 @@ pub(crate) fn walk<E>(
     bytes: &[u8],
     first: Seq,
     framer: &Framer,
+    visit: impl FnMut(Seq, &[u8], usize) -> Result<ControlFlow<()>, E>,
+) -> Result<Walked, E> {
+    let begin = Walked::before(first);
+    walk_on(bytes, begin, framer, visit)
+}
+
+/// As [`walk`], going on after the record with which an earlier walk ended.
+pub(crate) fn walk_on<E>(
+    bytes: &[u8],
+    mut walked: Walked,
+    framer: &Framer,
     mut visit: impl FnMut(Seq, &[u8], usize) -> Result<ControlFlow<()>, E>,
 ) -> Result<Walked, E> {
-    let mut walked = Walked {
-        end: HEADER_BYTES,
-        last: Seq(first.0.saturating_sub(1)),
-        how: End::Open,
-    };
     while walked.end < bytes.len() {
         let Some(record) = framer.read(bytes, walked.end) else {
             walked.how = End::Damaged;

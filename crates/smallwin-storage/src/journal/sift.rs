@@ -29,7 +29,7 @@ impl Journal {
         let nothing_after = self.last();
         for number in self.closed() {
             let _never_stopped =
-                self.replay_segment(number, nothing_after, &mut |_: &Record<'_>| {
+                self.replay_segment(number, None, nothing_after, &mut |_: &Record<'_>| {
                     Ok::<_, StoreError>(ControlFlow::Continue(()))
                 })?;
         }
@@ -83,6 +83,7 @@ impl Journal {
         let path = self.path_of(number);
         let old = File::open(&path).map_err(StoreError::io("open", &path))?;
         self.readers.borrow_mut().remove(&number);
+        self.stop.set(None);
         // Even when the swap fails half-way, the old file is what the index knows.
         self.retired.insert(number, old);
         self.rewrite(&path, bytes)?;
@@ -93,6 +94,7 @@ impl Journal {
     /// Lets go of the old files of segments that were written anew: from now on reads go to the new ones.
     pub(crate) fn release(&mut self) {
         self.retired.clear();
+        self.stop.set(None);
     }
 }
 

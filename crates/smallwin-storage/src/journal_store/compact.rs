@@ -80,6 +80,7 @@ impl JournalStore {
 
     fn sweep(&mut self) -> Result<Compacted, StoreError> {
         let bytes_before = self.journal.bytes();
+        self.named.take();
         self.journal.roll()?;
         let places = self.healed(|index| {
             index.move_on()?;

@@ -1,7 +1,7 @@
 //! The embedded engine: the journal is the truth, sled the index.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::batch::{Chunks, News};
 use crate::disk::Disk;
 use crate::index::checkpoint::Checkpoint;
-use crate::index::{Extent, Index, Place, RowValue, Trouble};
+use crate::index::{Index, Place, RowValue, Trouble};
 use crate::journal::ops::{Stored, StoredOp};
 use crate::journal::{Journal, Purges, Record};
 use crate::limits::{FREE_BYTES_MIN, INDEX_CACHE_BYTES, SCAN_ROWS, SEGMENT_BYTES};
@@ -19,9 +19,11 @@ use crate::{
 };
 
 mod compact;
+mod since;
 
 pub use compact::Compacted;
 use compact::Waste;
+use since::Named;
 
 /// Keeps everything in a folder: `journal/` holds the bytes, `index/` is sled, `CHECKPOINT` says how far
 /// the index goes, `LOCK` keeps a second process out.
@@ -35,6 +37,7 @@ pub struct JournalStore {
     broken: Option<String>,
     rebuilt: Option<String>,
     waste: Waste,
+    named: RefCell<Option<Named>>,
     options: Options,
     dir: PathBuf,
     _lock: Lock,
@@ -105,6 +108,7 @@ impl JournalStore {
             broken: None,
             rebuilt,
             waste: Waste::default(),
+            named: RefCell::default(),
             options,
             dir: dir.to_owned(),
             _lock: lock,
@@ -202,6 +206,9 @@ impl JournalStore {
         let appended = self.journal.append(news.ops.iter().copied())?;
         let record = appended.as_record();
         let ops = self.journal.ops(&record)?;
+        if news.chunks == Chunks::Unsure {
+            self.named.take();
+        }
         self.healed_by_rebuild(|index| index.apply(&record, &ops, news.chunks))?;
         let mut purges = Purges::new();
         note_purges(&record, &ops, &mut purges);
@@ -225,28 +232,6 @@ impl JournalStore {
             RowValue::Inline(bytes) => Ok(bytes),
             RowValue::InJournal(place) => self.read(&place),
         }
-    }
-
-    /// Whether the index names a document's chunk at this very place.
-    fn lives(
-        &self,
-        known: &mut BTreeMap<DocKey, BTreeMap<(u32, u32), Extent>>,
-        doc: &DocKey,
-        at: (u32, u64),
-    ) -> Result<Option<Extent>, StoreError> {
-        if !known.contains_key(doc) {
-            let extents = self.healed(|index| index.extents(doc))?;
-            let by_place = extents
-                .into_iter()
-                .map(|extent| ((extent.place.segment, extent.place.offset), extent));
-            known.insert(*doc, by_place.collect());
-        }
-        let place = u32::try_from(at.1).ok().map(|offset| (at.0, offset));
-        Ok(known
-            .get(doc)
-            .zip(place)
-            .and_then(|(extents, place)| extents.get(&place))
-            .copied())
     }
 
     fn writable(&self) -> Result<(), StoreError> {
@@ -286,36 +271,7 @@ impl Store for JournalStore {
     }
 
     fn since(&self, cursor: Seq, limit: usize) -> Result<Page, StoreError> {
-        let mut page = Page::begin(cursor);
-        let mut known = BTreeMap::new();
-        let mut full = false;
-        self.journal.replay(cursor, &mut |record: &Record<'_>| {
-            for Stored { op, .. } in self.journal.ops(record)? {
-                let (StoredOp::PutChunk { doc, chunk }
-                | StoredOp::Replace {
-                    doc,
-                    snapshot: chunk,
-                    ..
-                }) = op
-                else {
-                    continue;
-                };
-                let at = (record.segment, record.at + chunk.at as u64);
-                let Some(extent) = self.lives(&mut known, &doc, at)? else {
-                    continue;
-                };
-                if page.ends_before(record.seq, limit) {
-                    full = true;
-                    return Ok(ControlFlow::Break(()));
-                }
-                page.push(record.seq, doc, extent.chunk(chunk.bytes.to_vec()));
-            }
-            Ok::<_, StoreError>(ControlFlow::Continue(()))
-        })?;
-        if !full {
-            page.finish(self.last());
-        }
-        Ok(page)
+        self.page_since(cursor, limit)
     }
 
     fn documents(&self) -> Result<Vec<DocKey>, StoreError> {
