@@ -31,6 +31,8 @@ struct End {
     site: SiteId,
     /// The engine there was told of it, and nothing ended it.
     up: bool,
+    /// Its engine is still to be told.
+    awaited: bool,
     /// The way to the other end still carries.
     carries: bool,
     under_way: VecDeque<Parcel>,
@@ -45,6 +47,7 @@ impl Network {
             let end_state = End {
                 site,
                 up: false,
+                awaited: true,
                 carries: true,
                 under_way: VecDeque::new(),
             };
@@ -55,12 +58,18 @@ impl Network {
 
     /// The engine at this end is told; false when the connection is lost already.
     pub(crate) fn up(&mut self, end: ConnId) -> bool {
-        match self.ends.get_mut(&end) {
-            Some(state) if state.carries => {
-                state.up = true;
-                true
-            }
-            _ => false,
+        let Some(state) = self.ends.get_mut(&end) else {
+            return false;
+        };
+        state.awaited = false;
+        state.up = state.carries;
+        state.up
+    }
+
+    /// There is no engine any more that could be told of this end.
+    pub(crate) fn dismiss(&mut self, end: ConnId) {
+        if let Some(state) = self.ends.get_mut(&end) {
+            state.awaited = false;
         }
     }
 
@@ -179,12 +188,11 @@ impl Network {
 
     /// Forgets connections that both ends know to be over.
     pub(crate) fn tidy(&mut self) {
+        let is_over = |end: &End| !end.up && !end.awaited && !end.carries;
         let over: Vec<ConnId> = self
             .ends
             .iter()
-            .filter(|(id, end)| {
-                !end.up && !end.carries && self.ends.get(&other(**id)).is_none_or(|other| !other.up)
-            })
+            .filter(|(id, end)| is_over(end) && self.ends.get(&other(**id)).is_none_or(is_over))
             .map(|(id, _)| *id)
             .collect();
         for end in over {

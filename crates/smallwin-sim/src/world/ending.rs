@@ -23,7 +23,11 @@ impl World {
         loop {
             self.run_until(self.now_ms() + 500)?;
             let still_ms = self.now_ms() - self.moved_ms;
-            if still_ms >= QUIET_MS && self.network.under_way() == 0 && !self.goals_are_open() {
+            if still_ms >= QUIET_MS
+                && self.network.under_way() == 0
+                && !self.goals_are_open()
+                && self.all_are_connected()
+            {
                 self.say("world", format_args!("is quiet"));
                 return Ok(());
             }
@@ -43,6 +47,15 @@ impl World {
                 ));
             }
         }
+    }
+
+    /// Whether every site has proved itself to all that it dials.
+    fn all_are_connected(&self) -> bool {
+        let is_ready =
+            |process: &crate::site::Process| process.ready_dialled().len() == process.dialled.len();
+        self.sites
+            .iter()
+            .all(|site| site.process.as_ref().is_some_and(is_ready))
     }
 
     fn restart_all(&mut self) -> Result<(), Violation> {

@@ -87,8 +87,10 @@ impl World {
                     match smallwin_gate::read_change(bytes) {
                         Ok(header) => hashes.push(header.hash),
                         Err(fault) => {
-                            return self
-                                .violated("G1", format!("a change of our own is refused: {fault}"));
+                            return self.violated(
+                                "G1",
+                                format!("a change of our own is refused: {fault}"),
+                            );
                         }
                     }
                 }

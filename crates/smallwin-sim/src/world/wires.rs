@@ -65,8 +65,11 @@ impl World {
         let Some((site, _)) = self.network.sites(end) else {
             return;
         };
-        if !self.site(site).runs(starts) || !self.network.up(end) {
-            self.network.lose(end);
+        if !self.site(site).runs(starts) {
+            self.network.dismiss(end);
+            return self.lose(end, 5000);
+        }
+        if !self.network.up(end) {
             return;
         }
         let opened = self.opened(end, Side::Listener, site, None);
@@ -78,6 +81,7 @@ impl World {
             return;
         };
         if !self.site(site).runs(starts) {
+            self.network.dismiss(end);
             return self.lose(end, 5000);
         }
         if !self.network.up(end) {
