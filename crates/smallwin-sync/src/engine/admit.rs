@@ -31,10 +31,15 @@ impl Engine {
         let Home::Circle(circle, named) = &document.home else {
             return Writers::Anybody;
         };
-        let headers = document.pending.values().map(|pending| &pending.header);
-        let headers = headers.chain(document.refused.values().map(|refused| &refused.header));
-        let devices: BTreeSet<DeviceKey> =
-            headers.filter_map(|header| author(&header.actor)).collect();
+        let waiting = document
+            .pending
+            .values()
+            .filter_map(|pending| pending.author);
+        let refused = document
+            .refused
+            .values()
+            .filter_map(|refused| refused.author);
+        let devices: BTreeSet<DeviceKey> = waiting.chain(refused).collect();
         let verdicts = devices
             .into_iter()
             .map(|device| (device, self.may_write(circle, named, &device)));

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use automerge::{Automerge, sync};
-use smallwin_circle::{CircleId, DocumentRef, Frontier};
+use smallwin_circle::{CircleId, DeviceKey, DocumentRef, Frontier};
 use smallwin_gate::{ChangeHeader, ChangeIndex};
 
 use super::refused::RefusedChange;
@@ -51,6 +51,8 @@ pub(crate) struct Document {
     pub(crate) used: u64,
     /// Bytes of changes, for the quota of the open space.
     pub(crate) bytes: u64,
+    /// The device keys in actor ids, since reading one costs as much as half a signature.
+    pub(crate) authors: BTreeMap<Vec<u8>, Option<DeviceKey>>,
     /// Something applied is not admitted any more: begin anew from storage when nothing flies.
     pub(crate) is_stale: bool,
 }
@@ -95,6 +97,11 @@ pub(crate) enum Incoming {
 }
 
 impl Incoming {
+    /// Whether what was refused before has to be judged again.
+    pub(crate) fn is_reconsideration(&self) -> bool {
+        matches!(self, Incoming::Carried { .. } | Incoming::Reconsider)
+    }
+
     pub(crate) fn bytes(&self) -> usize {
         match self {
             Incoming::Sync { bytes, .. } | Incoming::Local { bytes, .. } => *bytes,
@@ -115,6 +122,8 @@ pub(crate) struct GateChange {
 #[derive(Debug)]
 pub(crate) struct Pending {
     pub(crate) header: ChangeHeader,
+    /// The device key in its actor id, in a circle.
+    pub(crate) author: Option<DeviceKey>,
     pub(crate) bytes: Vec<u8>,
     /// Who brought it; it is forgotten when all of them are gone. Empty for stored ones.
     pub(crate) from: BTreeSet<ConnId>,

@@ -11,7 +11,6 @@ use super::Engine;
 use super::apply::{caught, changes_of_document};
 use super::connection::PeerDocument;
 use super::document::{Document, GateChange, Home, Incoming, Participant, Slot};
-use super::judge::author;
 use super::refused::RefusedChange;
 use super::send::code;
 use crate::wire::Frame;
@@ -187,8 +186,11 @@ impl Engine {
             return;
         }
         let is_theirs = |refused: &RefusedChange| {
-            let device = author(&refused.header.actor);
-            person.is_some() && device.and_then(|device| log.state().person_of(&device)) == person
+            person.is_some()
+                && refused
+                    .author
+                    .and_then(|device| log.state().person_of(&device))
+                    == person
         };
         let written: Vec<[u8; 32]> = document
             .refused

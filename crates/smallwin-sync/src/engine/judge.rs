@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use smallwin_circle::DeviceKey;
 use smallwin_gate::{ChangeHeader, ChangeIndex, Rules};
 
-use super::document::{Document, Verdict};
-use super::refused::MALFORMED;
+use super::document::{Document, Pending, Verdict};
+use super::refused::{MALFORMED, RefusedChange};
 
 /// What the log says about the writers of one document.
 #[derive(Debug)]
@@ -23,14 +23,16 @@ pub(crate) enum Writers {
     },
 }
 
-/// Judges everything that waits or was refused. `index` takes in what is admitted.
+/// Judges everything that waits, and what was refused when it is to be judged again or something
+/// that waits builds on it. `index` takes in what is admitted.
 pub(super) fn judge(
     document: &Document,
     writers: &Writers,
     index: &mut ChangeIndex,
     rules: &Rules,
+    is_reconsidered: bool,
 ) -> Verdict {
-    let candidates = Candidates { document };
+    let candidates = Candidates::of(document, is_reconsidered);
     let mut distrusted = BTreeSet::new();
     loop {
         let (proven, mut standings) = prove(&candidates, writers, index, &mut distrusted);
@@ -59,7 +61,7 @@ pub(super) fn judge(
 
 /// The index of the document and of some changes that are to be applied to it.
 pub(super) fn index_of(document: &Document, more: &[[u8; 32]], rules: &Rules) -> ChangeIndex {
-    let candidates = Candidates { document };
+    let candidates = Candidates::of(document, true);
     let mut index = ChangeIndex::new();
     for change in document.live.get_changes(&[]) {
         if let Ok(header) = smallwin_gate::read_change(change.raw_bytes()) {
@@ -111,7 +113,9 @@ fn decide(
         let Some(header) = candidates.header(&hash) else {
             continue;
         };
-        if !standings.contains_key(&hash) && standing_of(header, proven, writers) == Root::Yes {
+        if !standings.contains_key(&hash)
+            && standing_of(candidates, header, proven, writers) == Root::Yes
+        {
             admit_closure(hash, candidates, index, rules, standings, &mut verdict);
         }
     }
@@ -120,7 +124,7 @@ fn decide(
             Some(Standing::Admitted) => {}
             Some(Standing::Bad) => verdict.refused.push((*hash, MALFORMED)),
             Some(Standing::Incomplete) | None => {
-                if let Root::No(code) = standing_of(&pending.header, proven, writers) {
+                if let Root::No(code) = standing_of(candidates, &pending.header, proven, writers) {
                     verdict.refused.push((*hash, code));
                 }
             }
@@ -132,51 +136,63 @@ fn decide(
 /// Changes that are not applied but may be: those that wait, and those whose refusal the log can lift.
 struct Candidates<'a> {
     document: &'a Document,
+    with_refused: bool,
 }
 
-impl Candidates<'_> {
-    fn header(&self, hash: &[u8; 32]) -> Option<&ChangeHeader> {
-        let pending = self
-            .document
+impl<'a> Candidates<'a> {
+    fn of(document: &'a Document, is_reconsidered: bool) -> Candidates<'a> {
+        let mut deps = document
             .pending
+            .values()
+            .flat_map(|pending| &pending.header.deps);
+        let with_refused = is_reconsidered || deps.any(|dep| document.refused.contains_key(dep));
+        Candidates {
+            document,
+            with_refused,
+        }
+    }
+
+    fn pending(&self, hash: &[u8; 32]) -> Option<&'a Pending> {
+        self.document.pending.get(hash)
+    }
+
+    fn refused(&self, hash: &[u8; 32]) -> Option<&'a RefusedChange> {
+        let refused = self
+            .document
+            .refused
             .get(hash)
-            .map(|pending| &pending.header);
-        pending.or_else(|| {
-            self.document
-                .refused
-                .get(hash)
-                .filter(|refused| !refused.is_final())
-                .map(|refused| &refused.header)
-        })
+            .filter(|_| self.with_refused);
+        refused.filter(|refused| !refused.is_final())
+    }
+
+    fn header(&self, hash: &[u8; 32]) -> Option<&'a ChangeHeader> {
+        let pending = self.pending(hash).map(|pending| &pending.header);
+        pending.or_else(|| self.refused(hash).map(|refused| &refused.header))
+    }
+
+    fn author(&self, hash: &[u8; 32]) -> Option<DeviceKey> {
+        let pending = self.pending(hash).and_then(|pending| pending.author);
+        pending.or_else(|| self.refused(hash).and_then(|refused| refused.author))
     }
 
     fn is_final(&self, hash: &[u8; 32]) -> bool {
         self.document
             .refused
             .get(hash)
-            .is_some_and(super::refused::RefusedChange::is_final)
+            .is_some_and(RefusedChange::is_final)
     }
 
     /// Whether its author was proven before: storage holds it, or it was refused for want of a right.
     fn was_proven(&self, hash: &[u8; 32]) -> bool {
-        let is_stored = self
-            .document
-            .pending
-            .get(hash)
-            .is_some_and(|pending| pending.stored);
-        is_stored
-            || self
-                .document
-                .refused
-                .get(hash)
-                .is_some_and(|refused| !refused.is_final())
+        self.pending(hash).is_some_and(|pending| pending.stored) || self.refused(hash).is_some()
     }
 
     fn hashes(&self) -> Vec<[u8; 32]> {
+        let refused = self.document.refused.keys().filter(|_| self.with_refused);
         self.document
             .pending
             .keys()
-            .chain(self.document.refused.keys())
+            .chain(refused)
             .copied()
             .collect()
     }
@@ -201,14 +217,19 @@ enum Root {
     No(&'static str),
 }
 
-fn standing_of(header: &ChangeHeader, proven: &Proven, writers: &Writers) -> Root {
+fn standing_of(
+    candidates: &Candidates<'_>,
+    header: &ChangeHeader,
+    proven: &Proven,
+    writers: &Writers,
+) -> Root {
     let Writers::Devices { verdicts, pinned } = writers else {
         return Root::Yes;
     };
     if pinned.contains(&header.hash) {
         return Root::Yes;
     }
-    let Some(device) = author(&header.actor) else {
+    let Some(device) = candidates.author(&header.hash) else {
         return Root::No(MALFORMED);
     };
     if !proven.has(&header.hash) {

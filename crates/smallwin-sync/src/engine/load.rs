@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use automerge::{Automerge, Change};
-use smallwin_circle::Frontier;
+use smallwin_circle::{DeviceKey, Frontier};
 use smallwin_gate::ChangeIndex;
 
 use super::Engine;
 use super::apply::changes_of_document;
 use super::document::{Document, GateChange, Home, Incoming, Loose, Pending, Slot};
+use super::judge::author;
 use super::refused::RefusedChange;
 use crate::{ConnId, DocKey, Effect, Millis, Notice, Request, StoredDocument, WriteRefused};
 
@@ -94,6 +95,7 @@ impl Engine {
             inbox_bytes: 0,
             used: self.calls,
             bytes: 0,
+            authors: BTreeMap::new(),
             is_stale: false,
             home,
         };
@@ -274,6 +276,9 @@ fn begins(inbox: &VecDeque<Incoming>) -> bool {
     })
 }
 
+/// Device keys remembered per document; a document of years has fewer tabs behind it.
+const AUTHORS_MAX: usize = 4096;
+
 impl Document {
     /// Whether nothing would be lost if it were read again from storage later.
     fn is_idle(&self) -> bool {
@@ -319,8 +324,10 @@ impl Document {
         if !self.pending.contains_key(&hash) {
             self.pending_bytes += bytes.len();
         }
+        let author = self.author_of(&header.actor);
         let pending = self.pending.entry(hash).or_insert_with(|| Pending {
             header,
+            author,
             bytes,
             from: BTreeSet::new(),
             request: None,
@@ -330,6 +337,18 @@ impl Document {
         });
         pending.from.extend(from);
         pending.request = pending.request.or(request);
+    }
+
+    fn author_of(&mut self, actor: &[u8]) -> Option<DeviceKey> {
+        if let Some(known) = self.authors.get(actor) {
+            return *known;
+        }
+        if self.authors.len() >= AUTHORS_MAX {
+            self.authors.clear();
+        }
+        let author = author(actor);
+        self.authors.insert(actor.to_vec(), author);
+        author
     }
 
     /// Takes over a change that waited before the document began anew.

@@ -15,6 +15,7 @@ mod frames;
 mod join;
 mod judge;
 mod keep;
+mod land;
 mod links;
 mod load;
 mod local;

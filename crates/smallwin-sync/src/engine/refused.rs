@@ -1,12 +1,16 @@
 //! A change that is kept aside, and its row in storage.
 
-use smallwin_circle::Frontier;
+use smallwin_circle::{DeviceKey, Frontier};
 use smallwin_gate::ChangeHeader;
+
+use super::judge::author;
 
 /// A change that is kept aside: never applied, never offered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RefusedChange {
     pub(crate) header: ChangeHeader,
+    /// The device key in its actor id.
+    pub(crate) author: Option<DeviceKey>,
     pub(crate) reason: String,
     /// The frontier that proves it is its author's work, when there was one.
     pub(crate) frontier: Option<Frontier>,
@@ -60,6 +64,7 @@ impl RefusedChange {
         let reason = String::from_utf8(reason.to_vec()).ok()?;
         let header = smallwin_gate::read_change(bytes).ok()?;
         Some(RefusedChange {
+            author: author(&header.actor),
             header,
             reason,
             frontier,
@@ -89,6 +94,7 @@ mod tests {
         for frontier in [None, Some(frontier)] {
             let refused = RefusedChange {
                 header: header.clone(),
+                author: None,
                 reason: "not-writer".to_owned(),
                 frontier,
                 bytes: bytes.clone(),

@@ -7,7 +7,6 @@ use smallwin_circle::{Card, CircleId, DeviceKey, Log, RecordId};
 
 use super::Engine;
 use super::document::{Home, Slot};
-use super::judge::author;
 use crate::{ConnId, ConnView, DocKey, ReachedView, RefusedView, Space, Totals};
 
 impl Engine {
@@ -78,7 +77,7 @@ impl Engine {
         };
         let view = |(hash, refused): (&[u8; 32], &super::refused::RefusedChange)| RefusedView {
             hash: *hash,
-            author: author(&refused.header.actor),
+            author: refused.author,
             reason: refused.reason.clone(),
             bytes: refused.bytes.clone(),
         };
