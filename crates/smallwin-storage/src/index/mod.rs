@@ -139,6 +139,11 @@ impl Index {
         }
     }
 
+    /// What sled's rows are.
+    pub(crate) fn digest(&self) -> Digest {
+        self.checkpoint.digest
+    }
+
     /// About how many bytes of the journal are still of use.
     pub(crate) fn live_bytes(&self) -> u64 {
         self.live_bytes
@@ -528,6 +533,14 @@ impl From<StoreError> for Trouble {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
     }
+}
+
+/// What sled's rows in a folder are, whatever they should be.
+pub(crate) fn digest_of(dir: &Path, cache_bytes: u64) -> Result<Digest, Trouble> {
+    let mut digest = Digest::default();
+    let rows = SledRows::open(dir, cache_bytes)?;
+    rows.scan(&[], None, usize::MAX, |key, value| digest.add(key, value))?;
+    Ok(digest)
 }
 
 /// About how many bytes of the journal a chunk takes.

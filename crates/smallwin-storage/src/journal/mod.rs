@@ -24,10 +24,13 @@ mod erase;
 pub(crate) mod frame;
 mod open;
 pub(crate) mod ops;
+pub(crate) mod salvage;
 mod segment;
 mod sift;
 
 pub(crate) use erase::Purges;
+pub use salvage::Damage;
+pub(crate) use salvage::Salvaged;
 pub(crate) use sift::Keep;
 
 use frame::{FRAME_BYTES, Framer};

@@ -117,6 +117,11 @@ pub(crate) fn number(name: &str) -> Option<u32> {
     digits.parse().ok()
 }
 
+/// How many commits a record stands for: a seal for none, a gap for many.
+pub(crate) fn commits(payload: &[u8]) -> u64 {
+    ops::gap(payload).unwrap_or(u64::from(!payload.is_empty()))
+}
+
 /// Whether nothing but zeros follows: room that was reserved and not used.
 pub(crate) fn is_blank(bytes: &[u8], from: usize) -> bool {
     bytes
@@ -149,14 +154,13 @@ pub(crate) fn walk_on<E>(
             break;
         };
         let seals = record.payload.is_empty();
-        let gap = ops::gap(record.payload);
-        let commits = gap.unwrap_or(u64::from(!seals));
+        let commits = commits(record.payload);
         if walked.last.0.checked_add(commits) != Some(record.seq.0) {
             walked.how = End::Damaged;
             break;
         }
         let payload_at = record.next - record.payload.len();
-        let speaks = !seals && gap.is_none();
+        let speaks = !seals && ops::gap(record.payload).is_none();
         if speaks && visit(record.seq, record.payload, payload_at)?.is_break() {
             walked.how = End::Stopped;
             break;

@@ -127,6 +127,15 @@ impl JournalStore {
         self.rebuilt.as_deref()
     }
 
+    /// Builds the index anew from the journal.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupted`] when the journal is damaged, or what the disk said.
+    pub fn reindex(&mut self) -> Result<(), StoreError> {
+        self.writable()?;
+        self.rebuild(&mut self.index.borrow_mut())
+    }
+
     /// Erases what the purges took, then writes a checkpoint: every purge before it is carried out, so only
     /// those after it are to be looked at when the store is opened.
     fn carry_out(&mut self, purges: &Purges) -> Result<(), StoreError> {
@@ -135,6 +144,8 @@ impl JournalStore {
         }
         self.journal.roll()?;
         self.journal.erase(purges)?;
+        // What a repair set aside may hold it too.
+        self.options.disk.remove(&self.dir.join("damaged"))?;
         self.rest()
     }
 
