@@ -69,6 +69,13 @@ pub const TIME_MAX: i64 = 253_402_300_799_999;
 /// Highest operation counter. Automerge breaks at 2^32; the margin keeps sums safe.
 pub const OP_COUNTER_MAX: u64 = 1 << 30;
 
+/// Furthest from zero that a counter may start: what JavaScript counts exactly.
+pub const COUNTER_MAX: u64 = 1 << 53;
+
+/// Most that one increment may add or take. With [`OP_COUNTER_MAX`] increments
+/// the sum of a counter still fits 64 bits, beyond which Automerge overflows.
+pub const INCREMENT_MAX: u64 = 1 << 32;
+
 /// Operations of one change. Deleting the longest text we measured (105,000
 /// letters) in one act must fit; one operation costs Automerge about 385 bytes.
 pub const OPS_PER_CHANGE_MAX: u64 = 1 << 18;

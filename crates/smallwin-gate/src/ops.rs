@@ -3,6 +3,7 @@
 use crate::change::spec;
 use crate::columns::Columns;
 use crate::cursor::{Deltas, Flags, Runs};
+use crate::limits::{COUNTER_MAX, INCREMENT_MAX};
 use crate::reader::Reader;
 use crate::{GateError, OpFault};
 
@@ -143,26 +144,28 @@ impl<'a> Ops<'a> {
         }
     }
 
-    /// Reads the next value and gives its type.
-    fn value(&mut self) -> Result<u64, OpFault> {
+    /// Reads the next value.
+    fn value(&mut self) -> Result<Value, OpFault> {
         let meta = self.value_meta.next_value()?;
         let bytes = self.value.take(meta >> 4)?;
-        let mut number = Reader::new(bytes);
+        let mut reader = Reader::new(bytes);
+        let mut size = 0;
         match meta & 0xf {
             value::UNSIGNED => {
-                number.unsigned()?;
-                number.finish()?;
+                size = reader.unsigned()?;
+                reader.finish()?;
             }
             value::SIGNED | value::COUNTER | value::TIME => {
-                number.signed()?;
-                number.finish()?;
+                size = reader.signed()?.unsigned_abs();
+                reader.finish()?;
             }
             value::TEXT if std::str::from_utf8(bytes).is_err() => {
                 return Err(OpFault::Value);
             }
             _ => {}
         }
-        Ok(meta & 0xf)
+        let kind = meta & 0xf;
+        Ok(Value { kind, size })
     }
 
     fn finish(&self) -> Result<(), GateError> {
@@ -188,20 +191,30 @@ impl<'a> Ops<'a> {
     }
 }
 
+/// What is asked of a value: its type, and how far from zero it is when it is a number.
+#[derive(Debug, Clone, Copy)]
+struct Value {
+    kind: u64,
+    size: u64,
+}
+
 /// Fits action and value together. What only marks have may stand with marks only,
 /// since a save does not keep it elsewhere.
-fn action_of(action: u64, kind: u64, expand: bool, named: bool) -> Result<Action, OpFault> {
+fn action_of(action: u64, value: Value, expand: bool, named: bool) -> Result<Action, OpFault> {
+    let kind = value.kind;
     let is_null = kind == value::NULL;
     if action != 7 && (expand || named) {
         return Err(OpFault::Mark);
     }
     match action {
         0 if is_null => Ok(Action::MakeMap),
+        1 if kind == value::COUNTER && value.size > COUNTER_MAX => Err(OpFault::Value),
         1 if kind == value::COUNTER => Ok(Action::SetCounter),
         1 => Ok(Action::Set),
         2 if is_null => Ok(Action::MakeList),
         3 if is_null => Ok(Action::Delete),
         4 if is_null => Ok(Action::MakeText),
+        5 if value.size > INCREMENT_MAX => Err(OpFault::Value),
         5 if kind == value::UNSIGNED || kind == value::SIGNED => Ok(Action::Increment),
         6 if is_null => Ok(Action::MakeTable),
         7 if named => Ok(Action::MarkBegin),

@@ -311,6 +311,35 @@ fn room_below_an_empty_change_g3() {
     assert_eq!(verdict(&filled), Ok(()));
 }
 
+/// Found by the mutator: the sum of a counter overflows when somebody reads it. A
+/// build that checks arithmetic panics, another one goes on from the other end.
+#[test]
+fn increments_that_overflow_a_counter_g1() {
+    let more = |bytes: Vec<u8>| RawOp {
+        action: 5,
+        value: bytes,
+        preds: vec![(1, 10)],
+        ..entry("counter")
+    };
+    // 2^62, twice.
+    let half = vec![0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0xc0, 0];
+    let scene = scene();
+    let bytes = scene.bram(vec![more(half.clone()), more(half)]).write();
+    let (position, fault) = (0, OpFault::Value);
+    let refused = Refused::Op { position, fault };
+    assert_eq!(scene.gate(&bytes), Err(refused));
+    let read = match apply(&scene.doc, &bytes) {
+        Outcome::Fine(doc) => quietly(|| drop(doc.get(ROOT, "counter").unwrap())),
+        Outcome::Panic(place) | Outcome::Poison(place) => Err(place),
+        Outcome::Error(error) => panic!("{error}"),
+    };
+    assert_eq!(read.is_err(), cfg!(debug_assertions), "{read:?}");
+    // 2^32 is the most that passes.
+    let most = |last| more(vec![0x80, 0x80, 0x80, 0x80, last]);
+    let passes = |op| scene.gate(&scene.bram(vec![op]).write()).is_ok();
+    assert!(passes(most(0x10)) && !passes(most(0x11)));
+}
+
 #[test]
 fn an_operation_counter_beyond_32_bits_g1() {
     let scene = scene();
