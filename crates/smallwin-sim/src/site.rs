@@ -40,8 +40,8 @@ pub(crate) struct Process {
     pub(crate) dialled: BTreeMap<SiteId, Dialled>,
     /// Calls whose end the engine has not told yet.
     pub(crate) waiting: BTreeMap<Request, Wish>,
-    /// The actor of this process in each document (rule K2) and its last number.
-    pub(crate) actors: BTreeMap<DocKey, (Actor, u64)>,
+    /// The actor of this process in each document (rule K2).
+    pub(crate) actors: BTreeMap<DocKey, Chain>,
     /// Documents with a write that is not done.
     pub(crate) writing: BTreeSet<DocKey>,
     /// Whether a record of ours is not done.
@@ -59,6 +59,14 @@ pub(crate) struct Process {
 
 /// An actor id (spec §2).
 pub(crate) type Actor = [u8; 40];
+
+/// What an actor wrote in a document so far: its last number and change.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Chain {
+    pub(crate) actor: Actor,
+    pub(crate) seq: u64,
+    pub(crate) last: Hash,
+}
 
 /// Where a site stands with one that it dials.
 #[derive(Clone, Copy, Debug, Default)]

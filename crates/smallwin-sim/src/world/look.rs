@@ -243,9 +243,9 @@ impl World {
             return Err(Violation::new("documents open", what));
         };
         let held: BTreeSet<Hash> = doc
-            .get_changes(&[])
+            .get_changes_meta(&[])
             .iter()
-            .map(|change| change.hash().0)
+            .map(|change| change.hash.0)
             .collect();
         if let Some(how) = held.iter().find_map(|hash| self.oracle.how_forged(hash)) {
             return Err(Violation::new(

@@ -296,7 +296,7 @@ impl Pace {
             act_percent: if chance.percent(8) {
                 50
             } else {
-                chance.between(10, 25)
+                chance.between(8, 22)
             },
             trouble_ms: chance.between(1500, 12_000),
             documents_open_max: if chance.percent(40) { 3 } else { 64 },

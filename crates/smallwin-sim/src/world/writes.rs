@@ -11,7 +11,7 @@ use super::records::document_key;
 use crate::chance::Chance;
 use crate::network::SiteId;
 use crate::oracle::Hash;
-use crate::site::{Actor, Edit, Wish};
+use crate::site::{Actor, Chain, Edit, Wish};
 
 /// Changes of one actor, ready to be handed over.
 #[derive(Debug)]
@@ -80,9 +80,15 @@ impl World {
     ) -> Option<Draft> {
         let key = document_key(document, circle);
         let mut doc = self.site(site).engine()?.document(&key)?.clone();
-        let (actor, seq) = match self.process_mut(site).actors.get(&key) {
-            Some((actor, seq)) if has_written(&doc, actor, *seq) => (*actor, *seq),
-            _ => (self.new_actor(site), 0),
+        let chain = self.process_mut(site).actors.get(&key).copied();
+        // What was refused is not built on: a chain that is not all there ends.
+        let stands = |chain: &Chain| {
+            doc.get_change_meta_by_hash(&ChangeHash(chain.last))
+                .is_some()
+        };
+        let (actor, seq) = match chain.filter(stands) {
+            Some(chain) => (chain.actor, chain.seq),
+            None => (self.new_actor(site), 0),
         };
         doc.set_actor(ActorId::from(actor.as_slice()));
         let count = if *edit == Edit::Scribble {
@@ -114,7 +120,9 @@ impl World {
             &state.device,
         );
         draft.frontier = signed.expect("the actor is our own").encode().to_vec();
-        self.process_mut(site).actors.insert(key, (actor, seq));
+        self.process_mut(site)
+            .actors
+            .insert(key, Chain { actor, seq, last });
         Some(draft)
     }
 
@@ -126,14 +134,6 @@ impl World {
         actor[32..].copy_from_slice(&random);
         actor
     }
-}
-
-/// Whether the document holds the actor's chain up to `seq`: what was refused is not built on.
-fn has_written(doc: &Automerge, actor: &Actor, seq: u64) -> bool {
-    let actor = ActorId::from(actor.as_slice());
-    doc.get_changes(&[])
-        .iter()
-        .any(|change| *change.actor_id() == actor && change.seq() == seq)
 }
 
 /// Makes one change.
