@@ -92,6 +92,24 @@ pub(crate) enum Command {
     /// Write a Small Win as Markdown or JSON.
     #[command(after_help = "Example:\n  smallwin export coming --format md --out coming.md")]
     Export(ExportArgs),
+    /// Copy the keys and all that is kept, also while the node runs.
+    #[command(
+        after_help = "Examples:\n  smallwin backup /media/usb/small-wins\n  smallwin backup small-wins.tar\n\n\
+        The backup holds your secret keys and care data: keep it as safe as this computer."
+    )]
+    Backup(BackupArgs),
+    /// Make a data directory from a backup.
+    #[command(
+        after_help = "Example:\n  smallwin restore small-wins.tar --data restored\n\n\
+        Do not go on with the old data directory as well: both would sign as the same device."
+    )]
+    Restore(RestoreArgs),
+    /// Look over all that is kept, and change nothing.
+    #[command(after_help = "Examples:\n  smallwin doctor\n  smallwin doctor --repair")]
+    Doctor(DoctorArgs),
+    /// Build the index anew from the journal.
+    #[command(after_help = "Example:\n  smallwin reindex")]
+    Reindex,
     /// Show how the node is.
     #[command(after_help = "Example:\n  smallwin status --json")]
     Status(ListArgs),
@@ -330,6 +348,28 @@ pub(crate) struct ExportArgs {
     /// Into this file instead of standard output.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct BackupArgs {
+    /// A folder that does not exist yet, or a file whose name ends in .tar.
+    pub(crate) to: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RestoreArgs {
+    /// The folder or file of a backup.
+    pub(crate) from: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct DoctorArgs {
+    /// Leave out what is damaged, and say what other nodes are to send again.
+    #[arg(long)]
+    pub(crate) repair: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// A format of an export.

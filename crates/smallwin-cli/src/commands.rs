@@ -1,8 +1,10 @@
 //! One file for each command.
 
+mod backup;
 mod completions;
 mod cosign;
 mod demo;
+mod doctor;
 mod export;
 mod invite;
 mod join;
@@ -10,6 +12,8 @@ mod list;
 mod members;
 mod new;
 mod pair;
+mod reindex;
+mod restore;
 mod serve;
 mod share;
 mod show;
@@ -43,6 +47,10 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         Command::Demo(serve) => demo::run(data, &serve).await,
         Command::Verify(args) => verify::run(&args),
         Command::Completions { shell } => completions::run(shell),
+        Command::Backup(args) => backup::run(&place::data(data)?, &args),
+        Command::Restore(args) => restore::run(&place::data(data)?, &args),
+        Command::Doctor(args) => doctor::run(&place::data(data)?, &args),
+        Command::Reindex => reindex::run(&place::data(data)?),
         command => {
             let session = Session::open(&place::data(data)?).await?;
             let done = with_data(&session, command).await;
@@ -68,8 +76,13 @@ async fn with_data(session: &Session, command: Command) -> anyhow::Result<()> {
         Command::Export(args) => export::run(handle, &args).await,
         Command::Status(args) => status::run(session, &args).await,
         Command::Pair => pair::run(session).await,
-        Command::Serve(_) | Command::Demo(_) | Command::Verify(_) | Command::Completions { .. } => {
-            Ok(())
-        }
+        Command::Serve(_)
+        | Command::Demo(_)
+        | Command::Verify(_)
+        | Command::Completions { .. }
+        | Command::Backup(_)
+        | Command::Restore(_)
+        | Command::Doctor(_)
+        | Command::Reindex => Ok(()),
     }
 }

@@ -4,6 +4,7 @@
 //! is the way to the data: through the running node when there is one, else through the store.
 
 mod args;
+mod backup;
 mod commands;
 mod output;
 mod place;

@@ -28,6 +28,7 @@ use crate::listener::serve;
 use crate::names::Names;
 use crate::node_file::{NodeFile, Written};
 use crate::peer_url::PeerUrl;
+use crate::progress;
 use crate::stop::{Stop, Stopper, stop};
 use crate::tls::{Acceptor, acceptor};
 
@@ -366,8 +367,11 @@ fn open_embedded(folder: &Path) -> Result<(Option<Lock>, Box<dyn Store>), StartE
         },
     };
     let lock = Lock::take(folder).map_err(refused)?;
-    let store = JournalStore::open(&folder.join("store"), smallwin_storage::Options::default())
-        .map_err(refused)?;
+    let options = smallwin_storage::Options {
+        progress: progress::on_terminal(),
+        ..smallwin_storage::Options::default()
+    };
+    let store = JournalStore::open(&folder.join("store"), options).map_err(refused)?;
     Ok((Some(lock), Box::new(store)))
 }
 
