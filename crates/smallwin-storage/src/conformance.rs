@@ -283,6 +283,7 @@ fn equivocating_chunks_both_fit(fixture: &mut impl Fixture) {
     assert_eq!(store.load(&doc(1)).unwrap(), [one, other]);
 }
 
+/// K3, the store's half: what a snapshot covers goes with the batch that brings the snapshot, and nothing else goes.
 fn a_snapshot_replaces_what_it_covers(fixture: &mut impl Fixture) {
     let mut store = fixture.create();
     let changes: Vec<Chunk> = (1..=5).map(|n| change(n, &[n; 100])).collect();
