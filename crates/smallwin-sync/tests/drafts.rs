@@ -9,7 +9,7 @@ mod common;
 
 use common::{Failure, Net};
 use smallwin_circle::{Body, ChangeHash, CircleId, DocumentRef, Role};
-use smallwin_sync::{ConnId, DocKey, Local, LocalError, Millis};
+use smallwin_sync::{ConnId, DocKey, Local, LocalError, Millis, Notice};
 
 /// Anna with a browser and her own node, and bram's node; anna is the facilitator.
 struct Setting {
@@ -181,6 +181,7 @@ fn a_draft_edit_beside_the_share_ends_the_same_on_both_devices() {
         share(&mut s, sharer, &heads);
         let edited = s.net.peers[writer].heads(&key);
         assert_ne!(edited, heads);
+        s.net.peers[writer].notices.clear();
         s.net.connect(s.browser, s.node);
         for at in [s.browser, s.node] {
             s.net.open_document(at, &s.circle, &s.draft);
@@ -192,6 +193,8 @@ fn a_draft_edit_beside_the_share_ends_the_same_on_both_devices() {
             );
             assert!(s.net.peers[at].engine.settled(), "{}", s.net.peers[at].name);
         }
+        let changed = Notice::DocumentChanged(key);
+        assert!(s.net.peers[writer].notices.contains(&changed));
         // The writer still has what was kept aside, after a restart as well.
         assert_eq!(s.net.peers[writer].engine.refused(&key).len(), 1);
         s.net.restart(writer);

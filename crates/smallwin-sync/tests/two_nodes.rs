@@ -174,6 +174,19 @@ fn a_failed_disk_makes_the_node_read_only() {
     );
     assert!(net.codes(bram).contains(&"read-only".to_owned()));
     assert_eq!(net.peers[bram].heads(&key), before);
+    // It takes in nothing from others either, and the others see that.
+    net.append(
+        bram,
+        &circle,
+        Body::Doc {
+            document: DocumentRef::report("r"),
+        },
+    );
+    net.type_text(bram, &circle, &step, "effect", "van bram");
+    assert_eq!(net.peers[anna].heads(&key), before);
+    let log = net.peers[anna].engine.log(&circle).unwrap();
+    assert!(!log.state().has_document(&DocumentRef::report("r")));
+    assert!(!net.peers[bram].engine.settled());
     let again = net.try_type(anna, &circle, &step, "effect", "nog eens");
     assert!(
         matches!(again, Err(Failure::AtOnce(LocalError::ReadOnly(_)))),

@@ -126,6 +126,8 @@ impl Engine {
                 for request in self.drop_document(&key) {
                     failed(Some(request), self);
                 }
+                // What was durable before can still be read.
+                self.open(key);
             }
             Some(Work::Card { request, .. } | Work::Manifest { request, .. }) => {
                 failed(request, self)

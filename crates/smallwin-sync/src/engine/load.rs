@@ -59,6 +59,7 @@ impl Engine {
             self.nobody_has(key, inbox, waiting);
             return;
         }
+        let is_renewed = inbox.iter().any(Incoming::is_reconsideration);
         let document = self.document_from(home, stored);
         self.documents.insert(key, Slot::Open(Box::new(document)));
         if let Some(Slot::Open(document)) = self.documents.get_mut(&key) {
@@ -69,6 +70,9 @@ impl Engine {
         // What is stored was durable and judged before: it is applied without being kept again.
         self.pump(&key);
         self.notice(Notice::Opened(key));
+        if is_renewed {
+            self.notice(Notice::DocumentChanged(key));
+        }
         for request in waiting {
             self.done(request, Ok(()));
         }

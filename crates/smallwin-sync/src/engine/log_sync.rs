@@ -66,7 +66,16 @@ impl Engine {
     }
 
     /// Queues records; they are taken in at once unless others are being kept.
-    pub(super) fn take_records(&mut self, circle: &CircleId, batch: Batch) {
+    pub(super) fn take_records(&mut self, circle: &CircleId, mut batch: Batch) {
+        if let Some(why) = &self.read_only {
+            // Nothing can be kept, so nothing is taken in; what we have is still told.
+            if let Origin::Local { request } = batch.from {
+                let why = why.clone();
+                self.done(request, Err(WriteRefused::NotKept(why)));
+                return;
+            }
+            batch.records.clear();
+        }
         let bytes: usize = batch.records.iter().map(Vec::len).sum();
         let Some(held) = self.circles.get_mut(circle) else {
             return;
