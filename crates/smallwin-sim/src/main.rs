@@ -21,6 +21,9 @@ struct Arguments {
     /// Virtual minutes of trouble before everything is healed.
     #[arg(long)]
     minutes: Option<u64>,
+    /// Busier people, more trouble and almost no room in memory.
+    #[arg(long)]
+    harsh: bool,
     /// Print every line of the story.
     #[arg(long)]
     trace: bool,
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         let mut options = Options::of_seed(seed);
         options.minutes = arguments.minutes.unwrap_or(options.minutes);
         options.print = arguments.trace;
+        options.harsh = arguments.harsh;
         match run(&options) {
             Ok(report) => println!("seed {seed}: {}", report.counts),
             Err(mut failure) => {

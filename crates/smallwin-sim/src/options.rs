@@ -9,6 +9,8 @@ pub struct Options {
     pub seed: u64,
     /// Virtual minutes of work and trouble before everything is healed.
     pub minutes: u64,
+    /// Busier people, more trouble and almost no room in memory: for long searches by hand.
+    pub harsh: bool,
     /// A fault to plant in the world around the engines, to see that the oracle finds it.
     pub plant: Option<Plant>,
     /// Print every line of the story as it happens.
@@ -81,6 +83,7 @@ impl Options {
         Options {
             seed,
             minutes: MINUTES,
+            harsh: false,
             plant: None,
             print: false,
         }
@@ -102,6 +105,9 @@ impl fmt::Display for Failure {
             "replay: cargo run -p smallwin-sim -- --seed {} --trace",
             self.options.seed
         )?;
+        if self.options.harsh {
+            write!(f, " --harsh")?;
+        }
         if self.options.minutes != MINUTES {
             write!(f, " --minutes {}", self.options.minutes)?;
         }

@@ -50,8 +50,8 @@ pub(crate) struct Process {
     pub(crate) ready: BTreeSet<ConnId>,
     /// Sender and target as they stand in our frames on a connection.
     pub(crate) addresses: BTreeMap<ConnId, (String, String)>,
-    /// Connections on which the invite was presented.
-    pub(crate) presented: BTreeSet<ConnId>,
+    /// Connections on which an invite was presented, and its secret.
+    pub(crate) presented: BTreeSet<(ConnId, [u8; 16])>,
     pub(crate) followed: bool,
     /// When we last asked to join or to pair.
     pub(crate) asked_ms: Option<u64>,

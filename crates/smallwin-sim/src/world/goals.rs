@@ -302,7 +302,7 @@ impl World {
         let late: Vec<ConnId> = process
             .ready_dialled()
             .into_iter()
-            .filter(|conn| process.presented.insert(*conn))
+            .filter(|conn| process.presented.insert((*conn, secret)))
             .collect();
         for conn in late {
             self.ask(

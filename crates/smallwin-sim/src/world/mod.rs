@@ -125,7 +125,7 @@ impl World {
     pub(crate) fn new(options: Options) -> World {
         let mut chance = Chance::new(options.seed);
         let Cast { people, sites } = Cast::choose(&mut chance);
-        let pace = Pace::choose(&mut chance);
+        let pace = Pace::choose(&mut chance, options.harsh);
         let first_changes = smallwin_model::first_changes();
         let constants = first_changes
             .values()
@@ -282,24 +282,24 @@ impl World {
 }
 
 impl Pace {
-    fn choose(chance: &mut Chance) -> Pace {
+    fn choose(chance: &mut Chance, harsh: bool) -> Pace {
         let slow_disk = chance.percent(20);
+        let disk_ms = if slow_disk {
+            chance.between(200, 1500)
+        } else {
+            chance.between(1, 60)
+        };
+        let busy = harsh || chance.percent(8);
+        let (trouble_first_ms, trouble_last_ms) = if harsh { (700, 3000) } else { (1500, 12_000) };
+        let little_memory = chance.percent(if harsh { 70 } else { 40 });
         Pace {
             way_ms: chance.between(1, 80),
             way_jitter_ms: chance.between(1, 120),
-            disk_ms: if slow_disk {
-                chance.between(200, 1500)
-            } else {
-                chance.between(1, 60)
-            },
+            disk_ms,
             think_ms: chance.between(1000, 2500),
-            act_percent: if chance.percent(8) {
-                50
-            } else {
-                chance.between(8, 22)
-            },
-            trouble_ms: chance.between(1500, 12_000),
-            documents_open_max: if chance.percent(40) { 3 } else { 64 },
+            act_percent: if busy { 55 } else { chance.between(8, 22) },
+            trouble_ms: chance.between(trouble_first_ms, trouble_last_ms),
+            documents_open_max: if little_memory { 3 } else { 64 },
         }
     }
 }

@@ -89,10 +89,9 @@ impl World {
             return;
         }
         let opened = self.opened(end, Side::Dialer, site, Some(to));
-        if !opened.invites.is_empty()
-            && let Some(process) = &mut self.site_mut(site).process
-        {
-            process.presented.insert(end);
+        if let Some(process) = &mut self.site_mut(site).process {
+            let secrets = opened.invites.iter().map(|(_, secret)| (end, *secret));
+            process.presented.extend(secrets);
         }
         self.wake(site, Event::Opened(Box::new(opened)));
     }
