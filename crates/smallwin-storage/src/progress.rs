@@ -16,7 +16,8 @@ impl Progress {
         Self(Some(Arc::new(tell)))
     }
 
-    pub(crate) fn tell(&self, what: &'static str, done: u64, total: u64) {
+    /// Says that `done` of `total` parts of the work named `what` are done.
+    pub fn tell(&self, what: &'static str, done: u64, total: u64) {
         if let Some(tell) = &self.0 {
             tell(what, done, total);
         }

@@ -1,5 +1,10 @@
 //! The conformance suite and random histories, over every engine of this crate.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "a test may panic, and the helpers it shares read variables"
+)]
 
 use proptest::prelude::*;
 use smallwin_storage::conformance::{self, Fixture, Step};

@@ -1,6 +1,7 @@
-//! Kills a writing process at random moments and finds every acknowledged batch again (rule K1).
+//! Kills a process at random moments while it writes, opens or compacts, and finds every acknowledged batch
+//! again (rule K1).
 //!
-//! `SMALLWIN_CRASH_ROUNDS` sets the number of rounds (50), `SMALLWIN_CRASH_SEED` the seed.
+//! `SMALLWIN_CRASH_ROUNDS` sets the number of rounds (100), `SMALLWIN_CRASH_SEED` the seed.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -10,13 +11,13 @@
     reason = "a test may panic, its child speaks through its output, and both are told what to do by variables"
 )]
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, Write};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
 
 use smallwin_storage::{JournalStore, Options, Store};
 
 mod common;
+use common::process::{acknowledgement, kill, number, start};
 use common::{Dice, batch};
 use smallwin_storage::conformance::Model;
 
@@ -26,21 +27,21 @@ const ROUNDS_PER_STORE: u64 = 10;
 /// Small, so that crashes also hit the change of segments and the checkpoint.
 const SEGMENT_BYTES: u64 = 60_000;
 
-/// The child's part: it is this same test program, started with these variables set.
-const CHILD_DIR: &str = "SMALLWIN_CRASH_CHILD_DIR";
-const CHILD_SEED: &str = "SMALLWIN_CRASH_CHILD_SEED";
+/// This test, as the child is told to run it.
+const TEST: &str = "k1_every_acknowledged_batch_survives_a_kill";
 
 #[test]
 fn k1_every_acknowledged_batch_survives_a_kill() {
-    if let Ok(dir) = std::env::var(CHILD_DIR) {
-        return write_until_killed(Path::new(&dir), number(CHILD_SEED, 0));
+    if let Some((dir, seed)) = common::process::child() {
+        return write_until_killed(&dir, seed);
     }
     let seed = number("SMALLWIN_CRASH_SEED", u64::from(std::process::id()));
-    let rounds = number("SMALLWIN_CRASH_ROUNDS", 50);
+    let rounds = number("SMALLWIN_CRASH_ROUNDS", 100);
     let mut dice = Dice(seed);
     let mut dir = tempfile::tempdir().unwrap();
     let mut model = Model::default();
-    let (mut store_seed, mut acknowledged, mut in_open, mut rebuilt) = (seed, 0, 0, 0);
+    let (mut store_seed, mut acknowledged) = (seed, 0);
+    let (mut in_open, mut in_compaction, mut rebuilt) = (0, 0, 0);
     for round in 0..rounds {
         if round % ROUNDS_PER_STORE == 0 {
             dir = tempfile::tempdir().unwrap();
@@ -55,6 +56,10 @@ fn k1_every_acknowledged_batch_survives_a_kill() {
             }
             let wrote = kill_while_opening(dir.path(), store_seed, dice.below(30_000));
             acknowledged = wrote.max(acknowledged);
+        } else if dice.below(3) == 0 {
+            in_compaction += 1;
+            let after = dice.below(60_000);
+            acknowledged = kill_while_compacting(dir.path(), store_seed, after).max(acknowledged);
         } else {
             let batches = dice.below(30);
             let more = dice.below(2_000);
@@ -80,14 +85,15 @@ fn k1_every_acknowledged_batch_survives_a_kill() {
         }
     }
     println!(
-        "{rounds} rounds, {in_open} killed while opening, index built anew {rebuilt} times, seed {seed}"
+        "{rounds} rounds, {in_open} killed while opening, {in_compaction} while compacting, \
+        index built anew {rebuilt} times, seed {seed}"
     );
 }
 
 /// Starts the child, waits until it acknowledged some batches and a moment more, kills it, and returns the
 /// last batch it acknowledged.
 fn kill_while_writing(dir: &Path, seed: u64, batches: u64, more: u64) -> u64 {
-    let (mut child, mut output) = start(dir, seed);
+    let (mut child, mut output) = start(TEST, dir, seed);
     let mut acknowledged = 0;
     let mut line = String::new();
     for _ in 0..=batches {
@@ -101,41 +107,24 @@ fn kill_while_writing(dir: &Path, seed: u64, batches: u64, more: u64) -> u64 {
     kill(child, output).max(acknowledged)
 }
 
-/// Kills the child and returns the last acknowledgement that it still got out, or 0.
-fn kill(mut child: Child, output: BufReader<ChildStdout>) -> u64 {
-    child.kill().unwrap();
-    child.wait().unwrap();
-    output
-        .lines()
-        .filter_map(|line| acknowledgement(&line.unwrap()))
-        .last()
-        .unwrap_or(0)
-}
-
 /// Kills the child a moment after it began to open the store; it may have come to write a little.
 fn kill_while_opening(dir: &Path, seed: u64, after: u64) -> u64 {
-    let (child, mut output) = start(dir, seed);
-    // It says so just before it opens the store, or ends because it cannot.
-    let mut line = String::new();
-    while !line.contains("opening") && output.read_line(&mut line).unwrap() > 0 {}
-    spin(after);
-    kill(child, output)
+    kill_after_word("opening", dir, seed, after)
 }
 
-fn start(dir: &Path, seed: u64) -> (Child, BufReader<ChildStdout>) {
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "k1_every_acknowledged_batch_survives_a_kill",
-            "--nocapture",
-        ])
-        .env(CHILD_DIR, dir)
-        .env(CHILD_SEED, seed.to_string())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let output = BufReader::new(child.stdout.take().unwrap());
-    (child, output)
+/// Kills the child a moment after it began to compact.
+fn kill_while_compacting(dir: &Path, seed: u64, after: u64) -> u64 {
+    kill_after_word("compacting", dir, seed, after)
+}
+
+fn kill_after_word(word: &str, dir: &Path, seed: u64, after: u64) -> u64 {
+    let (child, mut output) = start(TEST, dir, seed);
+    // It says so just before it begins, or ends because it cannot.
+    let mut lines = String::new();
+    while !lines.contains(word) && output.read_line(&mut lines).unwrap() > 0 {}
+    spin(after);
+    let told = lines.lines().filter_map(acknowledgement).last();
+    kill(child, output).max(told.unwrap_or(0))
 }
 
 /// The child: opens the store and writes until it is killed, one acknowledgement per line.
@@ -150,6 +139,12 @@ fn write_until_killed(dir: &Path, seed: u64) {
         assert_eq!(seq.0, n);
         writeln!(stdout, "ack {n}").unwrap();
         stdout.flush().unwrap();
+        if n % 11 == 0 {
+            // It compacts by itself too, when enough was replaced; this is for more of it.
+            writeln!(stdout, "compacting").unwrap();
+            stdout.flush().unwrap();
+            store.compact().unwrap();
+        }
     }
 }
 
@@ -164,18 +159,9 @@ fn open(dir: &Path) -> JournalStore {
     .unwrap()
 }
 
-fn acknowledgement(line: &str) -> Option<u64> {
-    let (_, number) = line.split_once("ack ")?;
-    number.trim().parse().ok()
-}
-
 /// Lets a random moment pass, in turns of a loop: only that it differs matters, not how long it is.
 fn spin(turns: u64) {
     for turn in 0..turns * 20 {
         std::hint::black_box(turn);
     }
-}
-
-fn number(variable: &str, default: u64) -> u64 {
-    std::env::var(variable).map_or(default, |text| text.parse().expect("a number"))
 }

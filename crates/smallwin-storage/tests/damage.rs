@@ -1,8 +1,10 @@
 //! Damage on the disk: found, named or healed, never answered with silence.
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::indexing_slicing,
-    reason = "a test may panic"
+    clippy::disallowed_methods,
+    reason = "a test may panic, and the helpers it shares read variables"
 )]
 
 use std::fs;

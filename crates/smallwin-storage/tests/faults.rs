@@ -1,5 +1,10 @@
 //! A disk that fails at each single step: what was acknowledged stays, the rest is refused aloud.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "a test may panic, and the helpers it shares read variables"
+)]
 
 use std::path::Path;
 

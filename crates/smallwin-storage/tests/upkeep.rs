@@ -1,8 +1,10 @@
 //! What keeps a store in order: copies, a look over, repair, space that comes back, a disk that fills up.
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::indexing_slicing,
-    reason = "a test may panic"
+    clippy::disallowed_methods,
+    reason = "a test may panic, and the helpers it shares read variables"
 )]
 
 use std::collections::{BTreeMap, BTreeSet};

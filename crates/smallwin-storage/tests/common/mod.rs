@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "no test uses all of it")]
 
+pub(crate) mod process;
+
 use smallwin_storage::{Batch, Chunk, ChunkHash, ChunkKind, DocKey, Op};
 
 /// A folder in memory where there is such a thing: these tests end no process and cut no power, so what is
