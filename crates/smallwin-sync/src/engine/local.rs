@@ -8,7 +8,7 @@ use super::document::{GateChange, Home, Incoming, Slot};
 use super::keep::Work;
 use super::log_sync::in_parts;
 use super::pair::PairingSecret;
-use crate::wire::Frame;
+use crate::wire::{Frame, Purpose};
 use crate::{ConnId, DocKey, Effect, Local, LocalError, Millis, Request, Table, Write};
 
 impl Engine {
@@ -192,8 +192,11 @@ impl Engine {
     ) -> Result<(), LocalError> {
         self.ready_conn(conn)?;
         self.local_follow(circle)?;
-        if let Some(connection) = self.conns.get_mut(&conn) {
-            connection.invites.insert(circle, secret);
+        if let Some(connection) = self.conns.get_mut(&conn)
+            && connection.invites.insert(circle, secret) != Some(secret)
+        {
+            // Another invite than before: the peer is told of it as well.
+            connection.presented.remove(&(circle, Purpose::Invite));
         }
         self.present_circles(conn);
         Ok(())
