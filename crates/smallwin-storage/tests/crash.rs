@@ -123,7 +123,7 @@ fn kill_after_word(word: &str, dir: &Path, seed: u64, after: u64) -> u64 {
     let mut lines = String::new();
     while !lines.contains(word) && output.read_line(&mut lines).unwrap() > 0 {}
     spin(after);
-    let told = lines.lines().filter_map(acknowledgement).last();
+    let told = lines.lines().filter_map(acknowledgement).next_back();
     kill(child, output).max(told.unwrap_or(0))
 }
 

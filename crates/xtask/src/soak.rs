@@ -18,8 +18,16 @@ const SEEDS: u64 = 2_000;
 /// Crash rounds between two rounds of seeds.
 const CRASH_ROUNDS: &str = "200";
 
+/// Kills and power cuts of `soak storage`.
+const STORAGE_KILLS: &str = "2000";
+const STORAGE_POWER_CUTS: &str = "200";
+
 /// Runs simulation seeds and crash rounds in turn until the time is over; seeds never repeat in one run.
+/// With `storage` it kills and cuts the power so many times instead.
 pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
+    if arguments.first().is_some_and(|word| word == "storage") {
+        return storage(root);
+    }
     let minutes = match arguments.first() {
         Some(text) => text
             .parse()
@@ -37,6 +45,14 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
         stages.run("crash rounds", || test::crash(root, CRASH_ROUNDS))?;
         first += SEEDS;
     }
+    stages.summary();
+    Ok(())
+}
+
+fn storage(root: &Path) -> Result<()> {
+    let mut stages = Stages::default();
+    stages.run("kills", || test::crash(root, STORAGE_KILLS))?;
+    stages.run("power cuts", || test::power(root, STORAGE_POWER_CUTS))?;
     stages.summary();
     Ok(())
 }

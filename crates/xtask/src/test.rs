@@ -13,7 +13,7 @@ use crate::{check, npm, program::Program, stage::Stages, tools};
 const SEEDS: u64 = 200;
 
 /// How often a writing process is killed in each test run.
-const CRASH_ROUNDS: &str = "50";
+const CRASH_ROUNDS: &str = "100";
 
 /// Runs every stage and stops at the first failure.
 pub(crate) fn run(root: &Path) -> Result<()> {
@@ -102,9 +102,30 @@ pub(crate) fn crash(root: &Path, rounds: &str) -> Result<()> {
             "smallwin-storage",
             "--test",
             "crash",
+            "--",
+            "--nocapture",
         ],
     )
     .with("SMALLWIN_CRASH_ROUNDS", rounds)
+    .run()
+}
+
+/// Cuts the power under a writing process this many times, where root and loop mounts allow it.
+pub(crate) fn power(root: &Path, rounds: &str) -> Result<()> {
+    Program::cargo(
+        root,
+        &[
+            "test",
+            "--quiet",
+            "--package",
+            "smallwin-storage",
+            "--test",
+            "power",
+            "--",
+            "--nocapture",
+        ],
+    )
+    .with("SMALLWIN_POWER_ROUNDS", rounds)
     .run()
 }
 

@@ -139,6 +139,16 @@ impl Index {
         }
     }
 
+    pub(crate) fn checkpoint(&self) -> Checkpoint {
+        self.checkpoint
+    }
+
+    /// Closes sled; it answers no more.
+    pub(crate) fn let_go(&mut self) {
+        self.whole = false;
+        self.rows = None;
+    }
+
     /// What sled's rows are.
     pub(crate) fn digest(&self) -> Digest {
         self.checkpoint.digest

@@ -1,5 +1,6 @@
 //! Compaction: a closed segment is written anew with what is still of use.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::ops::ControlFlow;
 
@@ -91,12 +92,21 @@ impl Journal {
         Ok(())
     }
 
-    /// Lets go of the old files of segments that were written anew: from now on reads go to the new ones.
-    pub(crate) fn release(&mut self) {
-        self.retired.clear();
+    /// Gives away the old files of segments that were written anew: from now on reads go to the new ones.
+    pub(crate) fn release(&mut self) -> Retired {
         self.stop.set(None);
+        std::mem::take(&mut self.retired)
+    }
+
+    /// Takes the old files back.
+    pub(crate) fn retain(&mut self, retired: Retired) {
+        self.stop.set(None);
+        self.retired = retired;
     }
 }
+
+/// Segments that were written anew, as they were before.
+pub(crate) type Retired = BTreeMap<u32, File>;
 
 /// A segment while it is written anew.
 pub(crate) struct Sieve {

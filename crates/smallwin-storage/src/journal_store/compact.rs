@@ -1,9 +1,9 @@
 //! Giving space back: what nothing names any more leaves the journal, and sled begins anew.
 
-use super::{JournalStore, warn};
+use super::{JournalStore, build, warn};
 use crate::index::{Index, RowValue, Trouble};
 use crate::journal::ops::{StoredChunk, StoredOp};
-use crate::journal::{Keep, Record};
+use crate::journal::{Keep, Purges, Record};
 use crate::{Store, StoreError};
 
 /// When to compact.
@@ -104,14 +104,40 @@ impl JournalStore {
             let progress = &self.options.progress;
             progress.tell("giving space back", done, closed.len() as u64);
         }
-        self.journal.release();
-        self.rebuild(&mut self.index.borrow_mut())?;
+        self.renew_index()?;
         let bytes_after = self.journal.bytes();
         self.waste.after = Some((bytes_after, self.index.get_mut().live_bytes()));
         Ok(Compacted {
             bytes_before,
             bytes_after,
         })
+    }
+}
+
+impl JournalStore {
+    /// Builds an index of the sifted journal. Until that is done the old index and the old files answer,
+    /// also when it fails.
+    fn renew_index(&mut self) -> Result<(), StoreError> {
+        let disk = self.options.disk.clone();
+        let old = self.index.get_mut();
+        if cfg!(windows) {
+            // There a folder in use cannot be moved aside.
+            old.let_go();
+        }
+        let mut new = Index::new(
+            &self.dir,
+            disk,
+            self.options.index_cache_bytes,
+            old.checkpoint(),
+        );
+        let retired = self.journal.release();
+        let progress = &self.options.progress;
+        if let Err(error) = build(&self.journal, &mut new, &mut Purges::new(), progress) {
+            self.journal.retain(retired);
+            return Err(error);
+        }
+        self.index.replace(new);
+        self.rest()
     }
 }
 

@@ -364,6 +364,17 @@ fn rebuild(
     purges: &mut Purges,
     progress: &Progress,
 ) -> Result<(), StoreError> {
+    build(journal, index, purges, progress)?;
+    Ok(index.rest(journal.mark())?)
+}
+
+/// Builds the index anew from the whole journal.
+fn build(
+    journal: &Journal,
+    index: &mut Index,
+    purges: &mut Purges,
+    progress: &Progress,
+) -> Result<(), StoreError> {
     purges.clear();
     index.begin_anew()?;
     let total = journal.last().0;
@@ -378,7 +389,6 @@ fn rebuild(
         Ok::<_, Trouble>(ControlFlow::Continue(()))
     })?;
     index.complete();
-    index.rest(journal.mark())?;
     Ok(())
 }
 
