@@ -421,3 +421,58 @@ fn a_change_whose_dependency_never_comes_waits_in_bounds() {
     );
     let _keeps: Automerge = document;
 }
+
+#[test]
+fn a_document_that_is_read_because_of_a_forgery_is_shown_whole() {
+    // Found by the simulation, seed 152: a frame that needed a write was judged together with what
+    // storage held, so the document stood there with its first change only until the write was
+    // done, and everybody was told so.
+    let mut net = Net::new();
+    let limits = smallwin_sync::limits::Limits {
+        documents_open_max: 1,
+        ..Default::default()
+    };
+    let anna = net.peer(
+        "anna",
+        SigningKey::from_seed([1; 32]),
+        SigningKey::from_seed([101; 32]),
+        limits,
+    );
+    let (bram, carla) = (net.node("bram", 2), net.browser("carla", 3));
+    let circle = net.circle(anna);
+    net.join(bram, anna, &circle, Role::Inner);
+    let (conn, _) = net.join(carla, anna, &circle, Role::Outer);
+    let key = net.peers[carla].device.clone();
+    net.cut(carla, conn);
+    let case = DocumentRef::case();
+    let id = case.id(&circle);
+    net.type_text(bram, &circle, &case, "body", "van bram");
+    let doc = net.open_document(bram, &circle, &case);
+    let heads = net.peers[bram].heads(&doc);
+    let forged = edit(
+        &net.peers[bram].document(&doc),
+        &key,
+        9,
+        &circle,
+        &case,
+        "body",
+        "stiekem",
+    );
+    let mut carla = client(&mut net, anna, &circle, &key);
+    net.open_document(anna, &circle, &DocumentRef::step());
+    net.open_document(anna, &circle, &DocumentRef::check_in(1));
+    assert!(net.peers[anna].engine.document(&doc).is_none(), "let go");
+    net.peers[anna].holds_keeps = true;
+    let before = net.frames;
+    carla.frontier(&mut net, &id, &forged.frontier.encode());
+    let mut message = automerge::sync::Message::decode(&[0x43, 0, 0, 0, 0]).unwrap();
+    message.heads = vec![automerge::ChangeHash(forged.hashes[0])];
+    message.changes = automerge::sync::ChunkList::from(forged.changes.concat());
+    carla.sync(&mut net, &id, message.encode());
+    assert_eq!(net.peers[anna].heads(&doc), heads);
+    net.release(anna);
+    assert_eq!(net.peers[anna].engine.refused(&doc).len(), 1);
+    net.close_wire(anna, carla.conn);
+    net.assert_same(&[bram, anna], &circle, &case);
+    assert!(net.frames - before < 12, "{} frames", net.frames - before);
+}

@@ -60,14 +60,26 @@ impl Engine {
             return;
         }
         let is_renewed = inbox.iter().any(Incoming::is_reconsideration);
-        let document = self.document_from(home, stored);
+        let rows = stored
+            .refused
+            .iter()
+            .filter_map(|row| RefusedChange::from_row(&row.0));
+        let rows: Vec<RefusedChange> = rows.collect();
+        let mut document = self.document_from(home, stored.chunks, stored.frontiers);
+        // First what was applied before. It is durable, so this lands at once, and whoever sees
+        // the document from here on sees all of it.
+        document.inbox.push_back(Incoming::Reconsider);
         self.documents.insert(key, Slot::Open(Box::new(document)));
+        self.pump(&key);
+        // Then what was kept aside, which the log may allow by now, and what came meanwhile.
         if let Some(Slot::Open(document)) = self.documents.get_mut(&key) {
+            for refused in rows {
+                document.keep_aside(refused);
+            }
             document.inbox = inbox;
             document.inbox_bytes = inbox_bytes;
             document.inbox.push_back(Incoming::Reconsider);
         }
-        // What is stored was durable and judged before: it is applied without being kept again.
         self.pump(&key);
         self.notice(Notice::Opened(key));
         if is_renewed {
@@ -84,7 +96,12 @@ impl Engine {
 
     /// A document with its first change; what storage holds of it waits to be judged anew, since
     /// the log may say otherwise by now.
-    fn document_from(&mut self, home: Home, stored: StoredDocument) -> Document {
+    fn document_from(
+        &mut self,
+        home: Home,
+        chunks: Vec<Vec<u8>>,
+        frontiers: Vec<Vec<u8>>,
+    ) -> Document {
         let mut document = Document {
             live: Automerge::new(),
             index: ChangeIndex::new(),
@@ -118,25 +135,15 @@ impl Engine {
             // Our own constant bytes: the engine's tests hold every kind to this.
             document.live = Automerge::new();
         }
-        for bytes in stored.frontiers {
+        for bytes in frontiers {
             if let Ok(frontier) = Frontier::decode(&bytes) {
                 document.take_frontier(frontier, None, true);
             }
         }
-        for chunk in stored.chunks {
+        for chunk in chunks {
             for change in self.stored_changes(chunk) {
                 document.bytes += change.bytes.len() as u64;
                 document.wait(change, None, None, true, self.now);
-            }
-        }
-        for row in stored.refused {
-            if let Some(refused) = RefusedChange::from_row(&row.0)
-                && !document.pending.contains_key(&refused.header.hash)
-            {
-                if let Some(frontier) = refused.frontier {
-                    document.take_frontier(frontier, None, false);
-                }
-                document.take_refused(refused);
             }
         }
         document
@@ -389,6 +396,18 @@ impl Document {
         if let Some(before) = self.refused.insert(refused.header.hash, refused) {
             self.refused_bytes = self.refused_bytes.saturating_sub(before.bytes.len());
         }
+    }
+
+    /// Keeps a change aside as storage held it, unless it is known otherwise.
+    fn keep_aside(&mut self, refused: RefusedChange) {
+        let hash = refused.header.hash;
+        if self.index.contains(&hash) || self.refused.contains_key(&hash) {
+            return;
+        }
+        if let Some(frontier) = refused.frontier {
+            self.take_frontier(frontier, None, false);
+        }
+        self.take_refused(refused);
     }
 
     /// Takes a change out of those that are kept aside.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use automerge::sync::State;
 use smallwin_circle::{Action, CircleId, DocumentRef, Refusal, may};
 
 use super::Engine;
@@ -173,11 +174,23 @@ impl Engine {
         }
     }
 
-    /// A new peer document state, for when our side of a document began anew.
+    /// Our side of a document began anew. What the peers said of theirs still holds; what we
+    /// believed to share with them may not.
     pub(super) fn restart_exchange(&mut self, key: &DocKey) {
-        for conn in self.conns_of(key) {
-            if let Some(connection) = self.conns.get_mut(&conn) {
-                connection.documents.insert(*key, PeerDocument::default());
+        for connection in self.conns.values_mut() {
+            if let Some(peer) = connection.documents.get_mut(key) {
+                let before = std::mem::take(&mut peer.state);
+                let state = State {
+                    their_heads: before.their_heads,
+                    their_have: before.their_have,
+                    their_need: before.their_need.map(|_| Vec::new()),
+                    their_capabilities: before.their_capabilities,
+                    ..State::default()
+                };
+                *peer = PeerDocument {
+                    state,
+                    ..PeerDocument::default()
+                };
             }
         }
     }
