@@ -2,6 +2,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::print_stdout,
     clippy::disallowed_methods,
     reason = "a test may panic, and the helpers it shares read variables"
 )]
@@ -32,13 +33,14 @@ fn k1_a_fault_at_any_step_loses_nothing_acknowledged() {
         steps > 50,
         "the work makes, seals, erases and checkpoints: {steps} steps"
     );
-    let mut broken = 0;
+    let (mut faults, mut broken) = (0, 0);
     let ways = [Failure::Device, Failure::Full, Failure::Short];
     let once = (0..steps).flat_map(|step| ways.map(|failure| (Fault::Once(step), failure)));
     let from = (0..steps)
         .step_by(4)
         .map(|step| (Fault::From(step), Failure::Full));
     for (fault, failure) in once.chain(from) {
+        faults += 1;
         let dir = fast_dir();
         let Some(acknowledged) = work(dir.path(), &Disk::failing(fault, failure)) else {
             continue;
@@ -52,6 +54,7 @@ fn k1_a_fault_at_any_step_loses_nothing_acknowledged() {
         );
         model(found).compare(&store, 0);
     }
+    println!("{faults} faults at {steps} steps, {broken} of them while writing");
     assert!(
         broken > steps / 2,
         "most faults hit a commit: {broken} of {steps}"

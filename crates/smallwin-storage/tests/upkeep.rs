@@ -106,7 +106,7 @@ fn a_store_in_use_can_be_looked_over() {
 }
 
 #[test]
-fn a_repaired_store_lost_what_was_damaged_and_nothing_else() {
+fn k4_a_repaired_store_lost_what_was_damaged_and_nothing_else() {
     let (sound, memory) = written(60, true);
     let mut dice = Dice(SEED);
     let mut lost_some = 0;
@@ -207,7 +207,7 @@ fn space_comes_back_by_itself() {
 }
 
 #[test]
-fn a_purge_takes_what_a_repair_set_aside() {
+fn k5_a_purge_takes_what_a_repair_set_aside() {
     let (dir, _) = written(60, true);
     let first = &files_under(&dir.path().join("journal"))[0];
     let mut bytes = fs::read(first).unwrap();
