@@ -35,6 +35,30 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         )
         .run()
     })?;
+    stages.run("storage: against a bare log, redb and sled", || {
+        let arguments = [
+            "run",
+            "--release",
+            "--quiet",
+            "--package",
+            "smallwin-bench",
+            "--",
+            "engines",
+        ];
+        Program::cargo(root, &arguments).run()
+    })?;
+    stages.run("storage: a million chunks", || {
+        let arguments = [
+            "run",
+            "--release",
+            "--quiet",
+            "--package",
+            "smallwin-storage",
+            "--example",
+            "scale_bench",
+        ];
+        Program::cargo(root, &arguments).run()
+    })?;
     stages.run("keystroke: over two nodes against a bare echo", || {
         Program::new(&root.join("tests"), "node", &["bench/keystroke.mjs"])
             .with("SMALLWIN_TEST_PROGRAM", &binary)

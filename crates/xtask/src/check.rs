@@ -40,14 +40,20 @@ pub(crate) fn fast(root: &Path, stages: &mut Stages) -> Result<()> {
         ];
         Program::cargo(root, &arguments).run()
     })?;
+    // The simulation, the kills and the fuzzing have stages of their own, with numbers of their own.
     stages.run("Rust: unit tests, properties and golden bytes", || {
         let arguments = [
             "test",
             "--workspace",
             "--exclude",
             "smallwin-tests",
+            "--exclude",
+            "smallwin-sim",
             "--quiet",
         ];
-        Program::cargo(root, &arguments).run()
+        Program::cargo(root, &arguments)
+            .with("SMALLWIN_CRASH_ROUNDS", "2")
+            .with("SMALLWIN_FUZZ_SECONDS", "1")
+            .run()
     })
 }

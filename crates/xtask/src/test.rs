@@ -9,11 +9,11 @@ use anyhow::{Context, Result, bail};
 
 use crate::{check, npm, program::Program, stage::Stages, tools};
 
-/// Seeds of the simulation in each test run; `soak` goes on from there.
-const SEEDS: u64 = 200;
-
 /// How often a writing process is killed in each test run.
 const CRASH_ROUNDS: &str = "100";
+
+/// How long each fuzz test mutates bytes in each test run.
+const FUZZ_SECONDS: &str = "10";
 
 /// Runs every stage and stops at the first failure.
 pub(crate) fn run(root: &Path) -> Result<()> {
@@ -35,8 +35,25 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         binary = build(root)?;
         Ok(())
     })?;
-    stages.run("simulation", || simulate(root, 0, SEEDS))?;
-    stages.run("crash", || crash(root, CRASH_ROUNDS))?;
+    stages.run("simulation: two hundred worlds", || {
+        Program::cargo(root, &["test", "--package", "smallwin-sim", "--quiet"]).run()
+    })?;
+    stages.run("crash: kills at random moments", || {
+        crash(root, CRASH_ROUNDS)
+    })?;
+    stages.run("fuzz: bytes against the gate", || {
+        let arguments = [
+            "test",
+            "--package",
+            "smallwin-gate",
+            "--test",
+            "fuzz",
+            "--quiet",
+        ];
+        Program::cargo(root, &arguments)
+            .with("SMALLWIN_FUZZ_SECONDS", FUZZ_SECONDS)
+            .run()
+    })?;
     stages.run("nodes: processes, sockets, command line", || {
         Program::cargo(root, &["test", "--package", "smallwin-tests", "--quiet"])
             .with("SMALLWIN_TEST_PROGRAM", &binary)
