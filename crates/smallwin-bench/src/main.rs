@@ -9,6 +9,7 @@
 )]
 
 mod append;
+mod engines;
 mod measure;
 
 use std::process::ExitCode;
@@ -17,8 +18,9 @@ fn main() -> ExitCode {
     let name = std::env::args().nth(1).unwrap_or_default();
     let outcome = match name.as_str() {
         "append" => append::run(),
+        "engines" => engines::run(),
         other => Err(anyhow::anyhow!(
-            "there is no benchmark `{other}`; there is: append"
+            "there is no benchmark `{other}`; there are: append, engines"
         )),
     };
     match outcome {

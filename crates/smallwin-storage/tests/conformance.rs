@@ -58,6 +58,17 @@ enum Ending {
     Dropped,
     /// Dropped, and the index is gone.
     WithoutIndex,
+    /// Compacted, then dropped.
+    Compacted,
+}
+
+impl Ending {
+    const ALL: [Self; 4] = [
+        Self::Closed,
+        Self::Dropped,
+        Self::WithoutIndex,
+        Self::Compacted,
+    ];
 }
 
 impl Journalled {
@@ -84,10 +95,14 @@ impl Fixture for Journalled {
         self.dirs.push(fast_dir());
         self.open()
     }
-    fn reopen(&mut self, store: JournalStore) -> JournalStore {
+    fn reopen(&mut self, mut store: JournalStore) -> JournalStore {
         match self.ending {
             Ending::Closed => Box::new(store).close().unwrap(),
             Ending::Dropped => drop(store),
+            Ending::Compacted => {
+                store.compact().unwrap();
+                drop(store);
+            }
             Ending::WithoutIndex => {
                 drop(store);
                 std::fs::remove_dir_all(self.dirs.last().unwrap().path().join("index")).unwrap();
@@ -99,7 +114,7 @@ impl Fixture for Journalled {
 
 #[test]
 fn journal_conforms() {
-    for ending in [Ending::Closed, Ending::Dropped, Ending::WithoutIndex] {
+    for ending in Ending::ALL {
         conformance::all(&mut Journalled::new(SEGMENT_BYTES, ending));
         conformance::all(&mut Journalled::new(300, ending));
     }
@@ -137,7 +152,7 @@ proptest! {
     fn journal_follows_the_model(
         steps in history(),
         segment_bytes in prop_oneof![Just(300), Just(5_000), Just(SEGMENT_BYTES)],
-        ending in prop::sample::select(vec![Ending::Closed, Ending::Dropped, Ending::WithoutIndex]),
+        ending in prop::sample::select(Ending::ALL.to_vec()),
     ) {
         conformance::follows_model(&mut Journalled::new(segment_bytes, ending), &steps);
     }
