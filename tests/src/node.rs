@@ -18,6 +18,7 @@ use crate::{
 pub struct RunningNode {
     data: PathBuf,
     port: u16,
+    task: &'static str,
     arguments: Vec<String>,
     variables: Vec<(String, String)>,
     child: Child,
@@ -45,15 +46,32 @@ impl RunningNode {
         arguments: &[&str],
         variables: &[(&str, &str)],
     ) -> RunningNode {
+        RunningNode::start_task("serve", data, port, arguments, variables)
+    }
+
+    /// Starts a node with the worked example.
+    #[must_use]
+    pub fn demo(data: &Path) -> RunningNode {
+        RunningNode::start_task("demo", data, free_port(), &[], &[])
+    }
+
+    fn start_task(
+        task: &'static str,
+        data: &Path,
+        port: u16,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> RunningNode {
         let arguments: Vec<String> = arguments.iter().map(|text| (*text).to_owned()).collect();
         let variables: Vec<(String, String)> = variables
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
-        let (child, lines) = spawn(data, port, &arguments, &variables);
+        let (child, lines) = spawn(task, data, port, &arguments, &variables);
         let mut node = RunningNode {
             data: data.to_path_buf(),
             port,
+            task,
             arguments,
             variables,
             child,
@@ -65,7 +83,13 @@ impl RunningNode {
 
     /// Starts the process again on the same data and the same address.
     pub fn start_again(&mut self) {
-        (self.child, self.lines) = spawn(&self.data, self.port, &self.arguments, &self.variables);
+        (self.child, self.lines) = spawn(
+            self.task,
+            &self.data,
+            self.port,
+            &self.arguments,
+            &self.variables,
+        );
         self.wait_until_ready();
     }
 
@@ -131,13 +155,14 @@ impl Drop for RunningNode {
 }
 
 fn spawn(
+    task: &str,
     data: &Path,
     port: u16,
     arguments: &[String],
     variables: &[(String, String)],
 ) -> (Child, Arc<Mutex<Vec<String>>>) {
     let listen = format!("127.0.0.1:{port}");
-    let mut child = command(data, &["serve", "--no-browser", "--listen", &listen])
+    let mut child = command(data, &[task, "--no-browser", "--listen", &listen])
         .args(arguments)
         .envs(variables.iter().cloned())
         .stdin(Stdio::null())
