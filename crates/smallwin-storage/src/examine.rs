@@ -90,6 +90,9 @@ pub fn examine(
         Err(OpenError::Locked { .. }) => None,
         Err(other) => return Err(other),
     };
+    if lock.is_some() {
+        undo_half_repair(dir, &Disk::default())?;
+    }
     let store = scratch.join("store");
     Disk::default().create_dir(&store)?;
     let (from, to) = (dir.join("journal"), store.join("journal"));
@@ -134,10 +137,7 @@ pub fn repair(dir: &Path, progress: &Progress) -> Result<Vec<Damage>, OpenError>
         dir.join("journal.repaired"),
         dir.join("damaged"),
     );
-    if !journal.exists() && damaged.exists() {
-        // An earlier repair was interrupted between its two renames.
-        disk.rename(&damaged, &journal)?;
-    }
+    undo_half_repair(dir, &disk)?;
     disk.remove(&new)?;
     let salvaged = salvage::salvage(&journal, &new, progress)?;
     if salvaged.damage.is_empty() {
@@ -152,6 +152,17 @@ pub fn repair(dir: &Path, progress: &Progress) -> Result<Vec<Damage>, OpenError>
     disk.remove(&dir.join("CHECKPOINT"))?;
     disk.sync_dir(dir)?;
     Ok(salvaged.damage)
+}
+
+/// Puts the journal back that a repair had set aside when it was interrupted between its two renames. The
+/// caller holds the lock.
+pub(crate) fn undo_half_repair(dir: &Path, disk: &Disk) -> Result<(), StoreError> {
+    let (journal, damaged) = (dir.join("journal"), dir.join("damaged"));
+    if !journal.exists() && damaged.exists() {
+        disk.rename(&damaged, &journal)?;
+        disk.sync_dir(dir)?;
+    }
+    Ok(())
 }
 
 fn lost_end(salvaged: &Salvaged, checkpoint: &Checkpoint) -> Option<(Seq, Seq)> {

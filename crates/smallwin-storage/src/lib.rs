@@ -5,6 +5,9 @@
 //! runs each submitter's completion (rule K1: kept before told). [`JournalStore`] writes the group as one
 //! checksummed record, calls `fdatasync` once, and notes in its index where the bytes lie.
 //!
+//! Space comes back by [`JournalStore::compact`], which runs by itself. [`copy`] backs a store up while it is
+//! in use, [`examine`] looks one over without changing it, [`repair`] makes a damaged one usable.
+//!
 //! The crate knows keys and bytes and nothing else: no document, no circle, no person.
 //!
 //! ```

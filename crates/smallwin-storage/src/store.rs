@@ -22,7 +22,9 @@ pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
 /// A place where documents (sets of chunks) and small tables are kept.
 ///
 /// One thread owns it (usually the [`Committer`](crate::Committer)'s). To add an engine, implement the
-/// trait and run [`conformance`](crate::conformance) over it: the suite is the definition.
+/// trait and run [`conformance`](crate::conformance) over it: the suite is the definition. What it cannot
+/// check is durability; `tests/crash.rs`, `tests/power.rs` and `tests/faults.rs` of this crate do, with the
+/// suite's [`Model`](crate::conformance::Model), and are short enough to be carried over.
 pub trait Store: Send {
     /// Applies all operations in order, or none. On return the batch is durable: it survives the death of
     /// the process and a loss of power (rule K1 rests on it). Each batch that changes something gets the

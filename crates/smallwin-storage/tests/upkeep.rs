@@ -223,6 +223,14 @@ fn k5_a_purge_takes_what_a_repair_set_aside() {
 }
 
 #[test]
+fn a_repair_that_was_interrupted_is_undone() {
+    let (dir, memory) = written(30, true);
+    fs::rename(dir.path().join("journal"), dir.path().join("damaged")).unwrap();
+    fs::remove_file(dir.path().join("CHECKPOINT")).unwrap();
+    assert_eq!(entries(&open(dir.path())), entries(&memory));
+}
+
+#[test]
 fn b1_a_nearly_full_disk_is_refused_aloud_and_read_on() {
     let dir = fast_dir();
     let mut store = open(dir.path());

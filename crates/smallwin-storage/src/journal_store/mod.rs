@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::batch::{Chunks, News};
 use crate::disk::Disk;
+use crate::examine::undo_half_repair;
 use crate::index::checkpoint::Checkpoint;
 use crate::index::{Index, Place, RowValue, Trouble};
 use crate::journal::ops::{Stored, StoredOp};
@@ -80,6 +81,7 @@ impl JournalStore {
         let disk = options.disk.clone();
         disk.create_dir(dir)?;
         let lock = Lock::take(dir)?;
+        undo_half_repair(dir, &disk)?;
         let checkpoint = Checkpoint::read(dir);
         let journal = Journal::open(
             &dir.join("journal"),
