@@ -74,7 +74,7 @@ struct Active {
     framer: Framer,
     bytes: u64,
     /// Up to here the file is filled with zeros, so that a record that fits needs no change to the file's
-    /// size: `fdatasync` then forces the bytes alone, which is about twice as fast.
+    /// size; on file systems that journal a size change that spares a second write.
     reserved: u64,
 }
 
