@@ -22,12 +22,14 @@ pub enum ConfigError {
         max: u64,
     },
     /// The file is not TOML, or holds a key or value that is not known.
-    #[error("the configuration file {} is not valid in line {line}: {why}", .file.display())]
+    #[error("the configuration file {} is not valid in line {line}, `{words}`: {why}", .file.display())]
     Parse {
         /// Which file.
         file: PathBuf,
         /// Where in it, from 1.
         line: usize,
+        /// The beginning of that line.
+        words: String,
         /// What the parser said.
         why: String,
     },

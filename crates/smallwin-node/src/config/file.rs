@@ -9,6 +9,9 @@ use crate::limits::CONFIG_BYTES_MAX;
 /// The file's name in the data directory.
 pub const FILE_NAME: &str = "config.toml";
 
+/// How much of a wrong line is shown.
+const LINE_SHOWN_CHARS: usize = 80;
+
 /// An example file with every key.
 pub const EXAMPLE: &str = include_str!("../../config.example.toml");
 
@@ -29,9 +32,13 @@ pub(super) fn read(data: &Path, named: Option<PathBuf>) -> Result<Layer, ConfigE
                 .span()
                 .and_then(|span| text.get(..span.start))
                 .unwrap_or("");
+            // A value that ends the text before it without a line break stands in that same line.
+            let line = before.split('\n').count();
+            let words = text.lines().nth(line - 1).unwrap_or("").trim();
             ConfigError::Parse {
                 file,
-                line: before.lines().count().max(1),
+                line,
+                words: words.chars().take(LINE_SHOWN_CHARS).collect(),
                 why: error.message().to_owned(),
             }
         }),
