@@ -25,7 +25,7 @@ fn b1_an_unreadable_configuration_is_refused() {
     for (text, named) in [
         ("listen = ", "config.toml"),
         ("colour = \"red\"\n", "colour"),
-        ("listen = \"here\"\n", "listen"),
+        ("listen = \"here\"\n", "line 1"),
     ] {
         fs::write(&file, text).unwrap();
         let message = run(folder.path(), &["serve", "--no-browser"]).refusal();

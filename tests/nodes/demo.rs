@@ -10,7 +10,7 @@ fn the_demonstration_holds_the_worked_example_once_also_when_it_is_started_again
     let mut demo = RunningNode::demo(folder.path());
     let first = until("the example is written", || {
         let shown = run(folder.path(), &["export", "--format", "md"]).out;
-        let parts = ["eerste dagen na een opname", "Herstelacademie", "iemand"];
+        let parts = ["eerste dagen na een opname", "warme overdracht"];
         parts
             .iter()
             .all(|part| shown.contains(part))

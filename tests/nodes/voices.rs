@@ -60,8 +60,8 @@ fn an_outer_member_may_not_write_the_step_and_is_told_so() {
     let team = Team::meet("outer");
     let message = run(team.anke.data(), &["write", TITLE, "step", "effect", "Nee"]).refusal();
     assert!(
-        message.to_lowercase().contains("inner"),
-        "it says who may: {message}"
+        message.contains("role"),
+        "it says why, and whom to ask: {message}"
     );
     let message = run(team.anke.data(), &["snapshot", TITLE, "--title", "Nee"]).refusal();
     assert!(
