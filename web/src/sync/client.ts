@@ -97,6 +97,7 @@ export class Client {
       shareConfig: { announce: share, access: share },
     });
     this.documents = new Documents(this.repo, database, identity, {
+      touched: () => this.changed(),
       kept: () => this.changed(),
       refused: (work) => {
         const known = new Set(this.refused.map(({ hash }) => hash));

@@ -110,6 +110,8 @@ export class OpenDocument implements OpenText {
 }
 
 export interface DocumentsEvents {
+  /** Something was written that is not kept yet: what was true of the document is true no more. */
+  touched(document: OpenDocument): void;
   /** What is kept of a document has changed. */
   kept(document: OpenDocument): void;
   refused(work: readonly RefusedWork[]): void;
@@ -183,6 +185,7 @@ export class Documents {
   /** Keeps after a moment, so that quick typing is one chunk and one signature. */
   private keepSoon(document: OpenDocument): void {
     if (document.soon !== undefined) return;
+    this.events.touched(document);
     document.soon = setTimeout(() => {
       document.soon = undefined;
       this.keep(document).catch((fault: unknown) => this.events.failed(fault));
