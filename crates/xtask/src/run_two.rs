@@ -25,7 +25,9 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     let [first, second] = ADDRESSES;
     let mut anna = start(&binary, &data.join("anna"), first, second)?;
     let mut bram = start(&binary, &data.join("bram"), second, first)?;
-    println!("\nOpen each link in a tab of its own; each is another person, with keys of their own:");
+    println!(
+        "\nOpen each link in a tab of its own; each is another person, with keys of their own:"
+    );
     for (name, node) in [("Anna", &mut anna), ("Bram", &mut bram)] {
         let link = node.pairing_link()?;
         println!("  {name}: {link}");
