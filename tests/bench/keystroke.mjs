@@ -33,6 +33,8 @@ try {
   }
 } finally {
   for (const clean of cleanups) await clean();
+  // The stock server and clients keep timers that nothing ends.
+  process.exit();
 }
 
 async function overTwoNodes() {
