@@ -1,70 +1,46 @@
 //! `cargo xtask bench`: figures as ratios to a baseline of the same run.
 
+mod gate;
+mod keystroke;
+mod storage;
+mod sync;
+
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
-use crate::{npm, program::Program, stage::Stages, test, tools};
+use crate::{program::Program, stage::Stages, tools};
 
-/// Runs the storage and the keystroke figures; the program is built with optimisation.
-pub(crate) fn run(root: &Path) -> Result<()> {
+/// Runs the figures that the first argument names, or all that are quick; `sync` takes arguments of its own.
+pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
     let mut stages = Stages::default();
     stages.run("tools", || tools::require_build_tools(root))?;
-    let chromium = tools::chromium(root)?;
-    stages.run("packages", || {
-        npm::install(&root.join("web"))?;
-        npm::install(&root.join("tests"))
-    })?;
-    let mut binary = std::path::PathBuf::new();
-    stages.run("build", || {
-        binary = test::build_with(root, "release")?;
-        Program::cargo(root, &["build", "--release", "--package", "smallwin-bench"]).run()
-    })?;
-    stages.run("storage: durable appends against a bare log", || {
-        Program::cargo(
-            root,
-            &[
-                "run",
-                "--release",
-                "--quiet",
-                "--package",
-                "smallwin-bench",
-                "--",
-                "append",
-            ],
-        )
-        .run()
-    })?;
-    stages.run("storage: against a bare log, redb and sled", || {
-        let arguments = [
-            "run",
-            "--release",
-            "--quiet",
-            "--package",
-            "smallwin-bench",
-            "--",
-            "engines",
-        ];
-        Program::cargo(root, &arguments).run()
-    })?;
-    stages.run("storage: a million chunks", || {
-        let arguments = [
-            "run",
-            "--release",
-            "--quiet",
-            "--package",
-            "smallwin-storage",
-            "--example",
-            "scale_bench",
-        ];
-        Program::cargo(root, &arguments).run()
-    })?;
-    stages.run("keystroke: over two nodes against a bare echo", || {
-        Program::new(&root.join("tests"), "node", &["bench/keystroke.mjs"])
-            .with("SMALLWIN_TEST_PROGRAM", &binary)
-            .with("SMALLWIN_TEST_CHROMIUM", &chromium)
-            .run()
-    })?;
+    let (which, rest) = match arguments.split_first() {
+        Some((which, rest)) => (which.as_str(), rest),
+        None => ("", arguments),
+    };
+    if which != "sync" && !rest.is_empty() {
+        bail!("only `bench sync` takes more, but got `{}`", rest.join(" "));
+    }
+    match which {
+        "storage" => storage::run(root, &mut stages)?,
+        "gate" => gate::run(root, &mut stages)?,
+        "keystroke" => keystroke::run(root, &mut stages)?,
+        "sync" => sync::run(root, &mut stages, rest)?,
+        "" => {
+            storage::run(root, &mut stages)?;
+            gate::run(root, &mut stages)?;
+            keystroke::run(root, &mut stages)?;
+        }
+        other => bail!("there are no figures `{other}`; there are storage, gate, keystroke, sync"),
+    }
     stages.summary();
     Ok(())
+}
+
+/// Runs a program or an example of one of our crates with optimisation.
+fn optimised(root: &Path, package: &str, what: &[&str]) -> Result<()> {
+    let mut arguments = vec!["run", "--release", "--quiet", "--package", package];
+    arguments.extend(what);
+    Program::cargo(root, &arguments).run()
 }

@@ -44,8 +44,8 @@ pub(crate) const TASKS: &[(&str, &str, &str)] = &[
     ),
     (
         "bench",
-        "",
-        "the figures, each as a ratio to a baseline of the same run",
+        "[storage|gate|keystroke|sync]",
+        "the figures, each as a ratio to a baseline of the same run; all but sync unless told",
     ),
     (
         "run-two",
@@ -82,7 +82,7 @@ fn run(task: &str, rest: &[String]) -> Result<()> {
         "test" => test::run(&root),
         "check" => check::run(&root),
         "tidy" => tidy::run(&root),
-        "bench" => bench::run(&root),
+        "bench" => bench::run(&root, rest),
         "run-two" => run_two::run(&root),
         "soak" => soak::run(&root, rest),
         "" | "help" | "--help" | "-h" => {
