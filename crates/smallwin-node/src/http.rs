@@ -165,28 +165,32 @@ impl Http {
             );
         };
         let connections = self.connections.clone();
-        upgrade
-            .max_message_size(MESSAGE_BYTES_MAX)
-            .max_frame_size(MESSAGE_BYTES_MAX)
-            .max_write_buffer_size(OUTGOING_BYTES_MAX)
-            .on_upgrade(async move |socket: WebSocket| {
-                let (sink, stream) = socket.split();
-                let sink = sink
-                    .sink_map_err(Fault::from)
-                    .with(|message: Message| std::future::ready(Ok::<_, Fault>(message.into())));
-                let stream = stream.map(|read| read.map(Message::from).map_err(Fault::from));
-                let conn = connections.name();
-                connections
-                    .run(
-                        conn,
-                        Side::Listener,
-                        space,
-                        Dialled::default(),
-                        sink,
-                        stream,
-                    )
-                    .await;
-                drop(place);
-            })
+        limited(upgrade).on_upgrade(async move |socket: WebSocket| {
+            let (sink, stream) = socket.split();
+            let sink = sink
+                .sink_map_err(Fault::from)
+                .with(|message: Message| std::future::ready(Ok::<_, Fault>(message.into())));
+            let stream = stream.map(|read| read.map(Message::from).map_err(Fault::from));
+            let conn = connections.name();
+            connections
+                .run(
+                    conn,
+                    Side::Listener,
+                    space,
+                    Dialled::default(),
+                    sink,
+                    stream,
+                )
+                .await;
+            drop(place);
+        })
     }
+}
+
+/// The limits of a socket, before anything is read from it.
+pub(crate) fn limited(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
+    upgrade
+        .max_message_size(MESSAGE_BYTES_MAX)
+        .max_frame_size(MESSAGE_BYTES_MAX)
+        .max_write_buffer_size(OUTGOING_BYTES_MAX)
 }

@@ -19,6 +19,8 @@ pub mod config;
 mod connections;
 mod dialer;
 pub mod doctor;
+#[cfg(test)]
+mod echo;
 mod engine;
 mod error;
 mod facts;
