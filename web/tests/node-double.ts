@@ -147,13 +147,15 @@ class Connection {
   private async host(records: Uint8Array[]): Promise<void> {
     const [genesis, ...rest] = await Promise.all(records.map((bytes) => SignedRecord.parse(bytes)));
     if (!genesis) return;
-    const log = new Log(genesis);
+    const log = this.node.logs.get(genesis.id) ?? new Log(genesis);
     for (const record of rest) log.insert(record);
     this.node.logs.set(genesis.id, log);
-    await this.present(genesis.id);
+    // To all who are here: a tab that came while another one's circle was read would wait for ever.
+    for (const connection of this.node.connections) await connection.present(genesis.id);
   }
 
-  private async present(circle: CircleId): Promise<void> {
+  async present(circle: CircleId): Promise<void> {
+    if (this.transcript.length === 0) return;
     const proof = await this.node.deviceKey.sign(circleMessage(circle, "listener", this.transcript));
     const tag = circleTag(this.transcript, circle);
     const item = { tag, key: this.node.deviceKey.key, proof, purpose: "member" };

@@ -129,6 +129,17 @@ describe("a Small Win begun here", () => {
     }
   });
 
+  test("a page closed before its node was linked is linked by the next one", async () => {
+    const node = new NodeDouble();
+    const database = memoryDatabase();
+    const first = await paired(node, database);
+    const circle = await beginSmallWin(first, "Thuiskomen", "");
+    first.stop();
+    expect(circle.state?.personOf(node.device)).toBeUndefined();
+    await start(node, database);
+    await vi.waitFor(() => expect(node.logs.get(circle.id)?.state.roleOfDevice(node.device)).toBe("facilitator"), soon);
+  });
+
   test("what was written while the node was gone arrives when it is back", async () => {
     const node = new NodeDouble();
     const client = await paired(node);

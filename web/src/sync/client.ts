@@ -248,7 +248,11 @@ export class Client {
     this.exchange.present();
     this.adapter.ready(channel);
     if (this.isAtOwnNode) void this.followOwnNode();
-    for (const circle of this.book.all()) dialInvitation(this, circle);
+    for (const circle of this.book.all()) {
+      dialInvitation(this, circle);
+      // A page that was closed early may have left something of it undone.
+      this.settle(circle);
+    }
     this.changed();
   }
 
@@ -346,13 +350,17 @@ export class Client {
   private logChanged(circle: Circle): void {
     this.exchange?.present();
     this.exchange?.logChanged(circle);
+    this.settle(circle);
+    this.changed();
+  }
+
+  private settle(circle: Circle): void {
     circle.turns
       .take(() => this.settleIn(circle))
       .catch((fault: unknown) => {
         this.storageFault = fault;
         this.changed();
       });
-    this.changed();
   }
 
   /** What a member does once: link the own node, say the own name, open the documents. */
