@@ -39,6 +39,12 @@ impl Program {
         self
     }
 
+    /// Keeps its standard output off the screen.
+    pub(crate) fn quiet(mut self) -> Program {
+        self.command.stdout(Stdio::null());
+        self
+    }
+
     /// Runs it with its output on the screen; any exit code but zero is an error.
     pub(crate) fn run(mut self) -> Result<()> {
         println!("$ {}", self.shown);

@@ -1,5 +1,7 @@
 //! `cargo xtask soak`: the random parts of the tests, for as long as somebody wants.
 
+mod websocket;
+
 use std::{path::Path, time::Duration};
 
 use anyhow::{Context, Result};
@@ -23,10 +25,13 @@ const STORAGE_KILLS: &str = "2000";
 const STORAGE_POWER_CUTS: &str = "200";
 
 /// Runs simulation seeds and crash rounds in turn until the time is over; seeds never repeat in one run.
-/// With `storage` it kills and cuts the power so many times instead.
+/// With `storage` it kills and cuts the power so many times instead, with `websocket` it runs the
+/// Autobahn suite.
 pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
-    if arguments.first().is_some_and(|word| word == "storage") {
-        return storage(root);
+    match arguments.first().map(String::as_str) {
+        Some("storage") => return storage(root),
+        Some("websocket") => return websocket::run(root),
+        _ => {}
     }
     let minutes = match arguments.first() {
         Some(text) => text

@@ -78,8 +78,7 @@ pub(crate) fn build_with(root: &Path, profile: &str) -> Result<PathBuf> {
         &["build", "--package", "smallwin-cli", "--profile", profile],
     )
     .run()?;
-    let target =
-        tools::variable("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    let target = tools::target(root);
     let folder = if profile == "dev" { "debug" } else { profile };
     let binary = target
         .join(folder)

@@ -77,6 +77,43 @@ pub(crate) fn chromium(root: &Path) -> Result<PathBuf> {
     find(BROWSERS).context("apt-get installed chromium, yet it is not on the PATH")
 }
 
+/// Finds a Python 2.7 that starts: the one it is told of, one on the PATH, or one of pyenv.
+pub(crate) fn python2(root: &Path) -> Result<PathBuf> {
+    let told = variable("SMALLWIN_TEST_PYTHON2").map(PathBuf::from);
+    let on_path = find(&["python2.7", "python2"]);
+    let candidates = told.into_iter().chain(on_path).chain(pythons_of_pyenv());
+    let arguments = [
+        "-c",
+        "import sys, pip; print('%d.%d' % sys.version_info[:2])",
+    ];
+    let starts = |python: &PathBuf| {
+        Program::new(root, &python.to_string_lossy(), &arguments)
+            .read()
+            .is_ok_and(|version| version.trim() == "2.7")
+    };
+    candidates.into_iter().find(starts).context(
+        "the Autobahn suite needs Python 2.7 with pip, and there is none on this machine: \
+         install one (pyenv install 2.7.18), or name it in SMALLWIN_TEST_PYTHON2",
+    )
+}
+
+fn pythons_of_pyenv() -> Vec<PathBuf> {
+    let pyenv = variable("PYENV_ROOT")
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(variable("HOME")?).join(".pyenv")));
+    let versions = pyenv.and_then(|pyenv| pyenv.join("versions").read_dir().ok());
+    let entries = versions.into_iter().flatten().flatten();
+    entries
+        .map(|entry| entry.path().join("bin/python2.7"))
+        .filter(|python| python.is_file())
+        .collect()
+}
+
+/// The folder into which cargo builds, and where long runs keep what they are doing.
+pub(crate) fn target(root: &Path) -> PathBuf {
+    variable("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
+}
+
 /// Finds the first of these programs on the PATH.
 pub(crate) fn find(names: &[&str]) -> Option<PathBuf> {
     let path = variable("PATH")?;
