@@ -1,5 +1,8 @@
 //! Which changes of a document are admitted, and what may follow them.
 
+mod read;
+mod undo;
+
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use crate::limits::{CLOCK_BYTES_FREE, CLOCK_BYTES_PER_CHANGE, CLOCK_STEPS_MAX};
@@ -13,7 +16,7 @@ use crate::{ChangeHeader, Refused, Rules, Space};
 /// operations too.
 ///
 /// A change takes about 130 bytes, its hash among them.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChangeIndex {
     /// In order of admission; a change's position is its number below.
     changes: Vec<Entry>,
@@ -23,18 +26,27 @@ pub struct ChangeIndex {
     heads: BTreeSet<u32>,
     /// Position of each actor in `actors`.
     by_actor: BTreeMap<Vec<u8>, u32>,
-    /// The changes of each actor in their order.
-    actors: Vec<Vec<u32>>,
+    /// In order of their first change.
+    actors: Vec<Actor>,
     /// Bytes of all kept clocks.
     clock_bytes: usize,
 }
 
-#[derive(Debug, Clone)]
+/// An actor and its changes in their order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Actor {
+    id: Box<[u8]>,
+    changes: Vec<u32>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Entry {
     hash: [u8; 32],
     actor: u32,
     seq: u32,
     max_op: u32,
+    /// Number of changes that depend on it directly.
+    dependents: u32,
     /// Changes that a walk from here visits at most, until every path meets a kept clock.
     steps: u32,
     deps: Box<[u32]>,
@@ -123,6 +135,7 @@ impl ChangeIndex {
             actor,
             seq: change.seq as u32,
             max_op: change.max_op() as u32,
+            dependents: 0,
             steps,
             deps,
             clock: None,
@@ -132,11 +145,14 @@ impl ChangeIndex {
         }
         for dep in &entry.deps {
             self.heads.remove(dep);
+            if let Some(dep) = self.changes.get_mut(*dep as usize) {
+                dep.dependents += 1;
+            }
         }
         self.heads.insert(number);
         self.by_hash.insert((prefix(&entry.hash), number));
-        if let Some(chain) = self.actors.get_mut(actor as usize) {
-            chain.push(number);
+        if let Some(actor) = self.actors.get_mut(actor as usize) {
+            actor.changes.push(number);
         }
         self.changes.push(entry);
     }
@@ -144,6 +160,16 @@ impl ChangeIndex {
     /// Position of an actor that has changes here.
     pub(crate) fn actor(&self, actor: &[u8]) -> Option<u32> {
         self.by_actor.get(actor).copied()
+    }
+
+    /// The actor at a position.
+    pub(crate) fn actor_id(&self, position: u32) -> Option<&[u8]> {
+        self.actors.get(position as usize).map(|actor| &*actor.id)
+    }
+
+    /// Number of actors.
+    pub(crate) fn actor_count(&self) -> u32 {
+        self.actors.len() as u32
     }
 
     /// Says whether everything that is admitted lies in the past of a change with these dependencies.
@@ -182,7 +208,9 @@ impl ChangeIndex {
     }
 
     fn chain(&self, actor: u32) -> &[u32] {
-        self.actors.get(actor as usize).map_or(&[], |chain| chain)
+        self.actors
+            .get(actor as usize)
+            .map_or(&[], |actor| &actor.changes)
     }
 
     fn insert_actor(&mut self, actor: &[u8]) -> u32 {
@@ -191,7 +219,10 @@ impl ChangeIndex {
         }
         let position = self.actors.len() as u32;
         self.by_actor.insert(actor.to_vec(), position);
-        self.actors.push(Vec::new());
+        self.actors.push(Actor {
+            id: actor.into(),
+            changes: Vec::new(),
+        });
         position
     }
 
@@ -337,151 +368,4 @@ fn prefix(hash: &[u8; 32]) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ChunkKind;
-    use crate::rules::ACTOR_BYTES;
-
-    const ANNA: u8 = 1;
-    const BRAM: u8 = 2;
-
-    fn change(hash: u8, actor: u8, seq: u64, start_op: u64, deps: &[u8]) -> ChangeHeader {
-        ChangeHeader {
-            hash: [hash; 32],
-            kind: ChunkKind::Change,
-            actor: vec![actor; ACTOR_BYTES],
-            seq,
-            start_op,
-            op_count: 2,
-            deps: deps.iter().map(|dep| [*dep; 32]).collect(),
-            time: 0,
-            message_len: 0,
-            extra_len: 0,
-        }
-    }
-
-    /// Two changes of Anna, one of Bram beside her second.
-    fn index(rules: &Rules) -> ChangeIndex {
-        let mut index = ChangeIndex::new();
-        assert_eq!(index.admit(&change(1, ANNA, 1, 1, &[]), rules), Ok(()));
-        assert_eq!(index.admit(&change(2, ANNA, 2, 3, &[1]), rules), Ok(()));
-        assert_eq!(index.admit(&change(3, BRAM, 1, 3, &[1]), rules), Ok(()));
-        index
-    }
-
-    #[test]
-    fn refuses_what_breaks_automerge_g3() {
-        let rules = Rules::default();
-        let check = |change: ChangeHeader, expected| {
-            let mut index = index(&rules);
-            assert_eq!(index.admit(&change, &rules), expected);
-            assert_eq!(index.len(), if expected.is_ok() { 4 } else { 3 });
-        };
-        check(change(9, ANNA, 3, 5, &[2, 3]), Ok(()));
-        check(
-            change(9, ANNA, 3, 5, &[8]),
-            Err(Refused::MissingDeps(vec![[8; 32]])),
-        );
-        check(change(9, ANNA, 3, 5, &[3]), Err(Refused::Predecessor));
-        check(
-            change(9, ANNA, 4, 5, &[2]),
-            Err(Refused::Seq {
-                found: 4,
-                expected: 3,
-            }),
-        );
-        check(
-            change(9, ANNA, 3, 4, &[2]),
-            Err(Refused::StartOp {
-                found: 4,
-                expected: 5,
-            }),
-        );
-        check(
-            change(9, ANNA, 3, 9, &[2]),
-            Err(Refused::StartOp {
-                found: 9,
-                expected: 5,
-            }),
-        );
-        check(
-            change(9, ANNA, 2, 5, &[2]),
-            Err(Refused::Equivocation {
-                seq: 2,
-                admitted: [2; 32],
-            }),
-        );
-        check(
-            ChangeHeader {
-                extra_len: 1,
-                ..change(9, ANNA, 3, 5, &[2])
-            },
-            Err(Refused::ExtraBytes),
-        );
-        check(
-            ChangeHeader {
-                time: -1,
-                ..change(9, ANNA, 3, 5, &[2])
-            },
-            Err(Refused::Time),
-        );
-        check(
-            ChangeHeader {
-                message_len: 257,
-                ..change(9, ANNA, 3, 5, &[2])
-            },
-            Err(Refused::Message),
-        );
-        check(
-            ChangeHeader {
-                actor: vec![7; 16],
-                ..change(9, ANNA, 1, 5, &[2])
-            },
-            Err(Refused::Actor),
-        );
-    }
-
-    #[test]
-    fn an_orphan_does_not_take_the_place_of_the_genuine_change_g3() {
-        let rules = Rules::default();
-        let mut index = index(&rules);
-        let orphan = change(8, ANNA, 3, 5, &[77]);
-        assert_eq!(
-            index.admit(&orphan, &rules),
-            Err(Refused::MissingDeps(vec![[77; 32]]))
-        );
-        assert_eq!(index.admit(&change(9, ANNA, 3, 5, &[2]), &rules), Ok(()));
-    }
-
-    #[test]
-    fn the_open_space_takes_a_farther_predecessor() {
-        let rules = Rules {
-            space: Space::Open,
-            ..Rules::default()
-        };
-        let mut index = index(&rules);
-        assert_eq!(index.admit(&change(4, BRAM, 2, 5, &[2, 3]), &rules), Ok(()));
-        assert_eq!(index.admit(&change(5, ANNA, 3, 9, &[4]), &rules), Ok(()));
-        assert_eq!(
-            index.admit(&change(6, BRAM, 3, 9, &[2]), &rules),
-            Err(Refused::Predecessor)
-        );
-    }
-
-    #[test]
-    fn a_first_change_passes_by_its_hash_f1() {
-        let odd = ChangeHeader {
-            actor: vec![0; 3],
-            ..change(7, ANNA, 1, 1, &[])
-        };
-        let rules = Rules {
-            first_changes: BTreeSet::from([[7; 32]]),
-            ..Rules::default()
-        };
-        assert_eq!(ChangeIndex::new().admit(&odd, &rules), Ok(()));
-        assert_eq!(
-            ChangeIndex::new().admit(&odd, &Rules::default()),
-            Err(Refused::Actor)
-        );
-    }
-}
+mod tests;

@@ -72,7 +72,7 @@ pub use evidence::{Contradiction, Evidence};
 pub use fault::OpFault;
 pub use frame::check_frame;
 pub use index::ChangeIndex;
-pub use op_index::OpIndex;
+pub use op_index::{Mark, OpIndex};
 pub use orphans::{Orphans, OrphansFull, Released};
 pub use rules::{Refused, Rules, Space};
 pub use sync_message::{Flags, Have, SyncShape, SyncVersion, check_sync_message};

@@ -4,11 +4,12 @@ mod check;
 mod marks;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::index::Clock;
 use crate::op_index::check::{Check, Made};
 use crate::ops::OpId;
-use crate::segments::{Segment, find, push};
+use crate::segments::{Segment, find, push, truncate};
 use crate::{ChangeIndex, OpenChange, Refused, Rules};
 
 /// The admitted changes of one document and what their operations made.
@@ -22,14 +23,22 @@ use crate::{ChangeIndex, OpenChange, Refused, Rules};
 /// actor typed takes 36 bytes, and so does every other operation but deletions and
 /// increments, which take none. Whether a change is admitted depends on the
 /// change, its past and the rules only, never on what else is there.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OpIndex {
     changes: ChangeIndex,
     /// The operations of each actor by counter; actors as in `changes`.
     segments: Vec<Vec<Segment>>,
-    actor_ids: Vec<Box<[u8]>>,
     /// Numbers of the names of entries in maps.
-    names: BTreeMap<Box<str>, u32>,
+    numbers: BTreeMap<Arc<str>, u32>,
+    /// The names by their numbers.
+    names: Vec<Arc<str>>,
+}
+
+/// A state of an [`OpIndex`] to which it can go back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    changes: usize,
+    names: usize,
 }
 
 impl OpIndex {
@@ -66,6 +75,34 @@ impl OpIndex {
         self.made(change, rules).map(drop)
     }
 
+    /// The present state, for [`rollback`](Self::rollback).
+    #[must_use]
+    pub fn mark(&self) -> Mark {
+        Mark {
+            changes: self.changes.len(),
+            names: self.names.len(),
+        }
+    }
+
+    /// Takes back what was admitted since a mark, as if it never had been. Marks that were made
+    /// since then are void. It costs as much as admitting that did.
+    pub fn rollback(&mut self, mark: Mark) {
+        while self.changes.len() > mark.changes
+            && let Some((actor, reach)) = self.changes.last()
+        {
+            self.changes.truncate(self.changes.len() - 1);
+            if let Some(segments) = self.segments.get_mut(actor as usize) {
+                truncate(segments, reach);
+            }
+            self.segments.truncate(self.changes.actor_count() as usize);
+        }
+        while self.names.len() > mark.names
+            && let Some(name) = self.names.pop()
+        {
+            self.numbers.remove(&name);
+        }
+    }
+
     /// The changes alone.
     #[must_use]
     pub fn changes(&self) -> &ChangeIndex {
@@ -81,7 +118,7 @@ impl OpIndex {
     /// Bytes that the kept operations and names take, without those of the changes.
     #[must_use]
     pub fn op_bytes(&self) -> usize {
-        let names: usize = self.names.keys().map(|name| name.len() + NAME_BYTES).sum();
+        let names: usize = self.names.iter().map(|name| name.len() + NAME_BYTES).sum();
         self.runs() * size_of::<Segment>() + names
     }
 
@@ -90,20 +127,23 @@ impl OpIndex {
         Check::run(self, change)
     }
 
-    fn insert(&mut self, actor: &[u8], made: Vec<Segment>, names: BTreeMap<Box<str>, u32>) {
+    fn insert(&mut self, actor: &[u8], made: Vec<Segment>, names: Vec<Arc<str>>) {
         let Some(position) = self.changes.actor(actor) else {
             return;
         };
         if self.segments.len() <= position as usize {
             self.segments.push(Vec::new());
-            self.actor_ids.push(actor.into());
         }
         if let Some(segments) = self.segments.get_mut(position as usize) {
             for segment in made {
                 push(segments, position, segment);
             }
         }
-        self.names.extend(names);
+        for name in names {
+            self.numbers
+                .insert(Arc::clone(&name), self.names.len() as u32);
+            self.names.push(name);
+        }
     }
 
     /// Position that an actor has or will have.
@@ -122,5 +162,5 @@ impl OpIndex {
     }
 }
 
-/// Bytes of a name beyond its letters: its place in the map.
-const NAME_BYTES: usize = 24;
+/// Bytes of a name beyond its letters: its counts and its places.
+const NAME_BYTES: usize = 56;

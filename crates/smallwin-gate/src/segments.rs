@@ -93,6 +93,16 @@ pub(crate) fn push(segments: &mut Vec<Segment>, actor: u32, next: Segment) {
     }
 }
 
+/// Takes back the operations of an actor whose counters are above `reach`.
+pub(crate) fn truncate(segments: &mut Vec<Segment>, reach: u32) {
+    while segments.last().is_some_and(|last| last.first > reach) {
+        segments.pop();
+    }
+    if let Some(last) = segments.last_mut() {
+        last.length = last.length.min(reach - last.first + 1);
+    }
+}
+
 /// Finds the run in which an actor's operation stands.
 pub(crate) fn find(segments: &[Segment], counter: u32) -> Option<&Segment> {
     let behind = segments.partition_point(|segment| segment.first <= counter);

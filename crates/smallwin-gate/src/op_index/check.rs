@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::OpIndex;
 use super::marks::Marks;
@@ -14,7 +15,8 @@ use crate::{OpFault, OpenChange, Refused};
 #[derive(Debug)]
 pub(super) struct Made {
     pub(super) segments: Vec<Segment>,
-    pub(super) names: BTreeMap<Box<str>, u32>,
+    /// New names, in the order of their numbers.
+    pub(super) names: Vec<Arc<str>>,
 }
 
 /// The check of one change. Actors are positions in the index from here on;
@@ -32,6 +34,8 @@ pub(super) struct Check<'a> {
     covers_all: bool,
     clock: Option<Clock>,
     made: Made,
+    /// Numbers of the new names.
+    numbers: BTreeMap<Arc<str>, u32>,
     marks: Marks,
     /// The last object that was looked up, and what it holds.
     object: Option<(OpId, Kind)>,
@@ -56,8 +60,9 @@ impl<'a> Check<'a> {
             clock: None,
             made: Made {
                 segments: Vec::new(),
-                names: BTreeMap::new(),
+                names: Vec::new(),
             },
+            numbers: BTreeMap::new(),
             marks: Marks::default(),
             object: None,
         };
@@ -286,14 +291,16 @@ impl<'a> Check<'a> {
     fn name(&mut self, name: &str) -> u32 {
         let known = self
             .index
-            .names
+            .numbers
             .get(name)
-            .or_else(|| self.made.names.get(name));
+            .or_else(|| self.numbers.get(name));
         if let Some(number) = known {
             return *number;
         }
         let number = (self.index.names.len() + self.made.names.len()) as u32;
-        self.made.names.insert(name.into(), number);
+        let name: Arc<str> = name.into();
+        self.made.names.push(Arc::clone(&name));
+        self.numbers.insert(name, number);
         number
     }
 
@@ -310,9 +317,9 @@ impl<'a> Check<'a> {
 
     /// Compares operations as Automerge does: by counter, then by the bytes of the actor.
     fn compare(&self, a: OpId, b: OpId) -> Ordering {
-        let bytes = |id: OpId| match self.index.actor_ids.get(id.actor as usize) {
-            Some(bytes) => Some(&**bytes),
-            None => self.actor_ids.first().copied(),
+        let bytes = |id: OpId| {
+            let known = self.index.changes().actor_id(id.actor);
+            known.or_else(|| self.actor_ids.first().copied())
         };
         a.counter
             .cmp(&b.counter)
