@@ -12,11 +12,14 @@
 mod engine;
 mod ids;
 pub mod limits;
+mod planted;
 mod surface;
 mod wire;
 
 pub use engine::Engine;
 pub use ids::{ConnId, DocKey, Millis, Request, Side, Space, Ticket};
+#[cfg(feature = "planted")]
+pub use planted::Planted;
 pub use surface::boot::Boot;
 pub use surface::config::Config;
 pub use surface::effect::{Effect, Table, Write};

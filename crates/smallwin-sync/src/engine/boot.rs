@@ -7,6 +7,7 @@ use smallwin_circle::{Body, Card, CircleId, Log, Manifest, Record, RecordId};
 use super::Engine;
 use super::circle::Circle;
 use super::pair::Pairing;
+use crate::planted::Plants;
 use crate::{Boot, BootError, Config, Millis, Totals};
 
 impl Engine {
@@ -47,6 +48,7 @@ impl Engine {
             totals: Totals::default(),
             open_bytes: boot.open_bytes,
             calls: 0,
+            plants: Plants::default(),
             out: Vec::new(),
         };
         for records in boot.circles {

@@ -13,6 +13,7 @@ use super::connection::PeerDocument;
 use super::document::{Document, GateChange, Home, Incoming, Participant, Slot};
 use super::refused::RefusedChange;
 use super::send::code;
+use crate::planted::Planted;
 use crate::wire::Frame;
 use crate::{ConnId, DocKey, Notice, Space};
 
@@ -289,6 +290,9 @@ impl Engine {
         else {
             return;
         };
+        if self.plants.has(Planted::WrongLastSentHeads) {
+            peer.state.last_sent_heads = document.live.get_heads();
+        }
         let Some(generated) = caught(|| document.generate(peer, self.read_only.is_some())) else {
             self.totals.panics_caught += 1;
             self.close(conn, code::PROTOCOL, "bad-sync-state");

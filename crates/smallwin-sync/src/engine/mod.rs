@@ -42,6 +42,7 @@ use self::ephemeral::Seen;
 use self::keep::Work;
 use self::pair::{Pairing, PairingSecret};
 use crate::limits::Limits;
+use crate::planted::Plants;
 use crate::{Config, ConnId, DocKey, Effect, Event, Millis, ReachedView, Ticket, Totals};
 
 /// The engine: [`handle`](Engine::handle) takes one event and says what to do about it.
@@ -93,6 +94,8 @@ pub struct Engine {
     open_bytes: u64,
     /// Counts calls, to know which document was used last.
     calls: u64,
+    /// What the simulation planted; nothing in a product.
+    pub(crate) plants: Plants,
     out: Vec<Effect>,
 }
 
