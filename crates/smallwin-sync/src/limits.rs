@@ -1,5 +1,23 @@
 //! Every limit of the engine, with its reason (rules G2 and S2).
 
+/// Points of the fault for which a connection is closed. With the default of 640 a key may
+/// break a rule 64 times at once, and about once a minute for ever: a client with a fault of its
+/// own is not shut out at the first one, a loop is.
+pub const FAULT_OF_A_CLOSE: u64 = 10;
+
+/// Points of the fault for each change that the gate refuses for its form. Honest programs make
+/// none.
+pub const FAULT_OF_A_CHANGE: u64 = 2;
+
+/// What may come at once, and how fast it may come again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// How much comes back in a minute.
+    pub per_minute: u64,
+    /// How much may come at once after a pause.
+    pub burst: u64,
+}
+
 /// The limits of one engine; tests and the simulation make them small.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -12,6 +30,24 @@ pub struct Limits {
     pub handshake_ms: u64,
     /// Connections at once; a team node serves tens of people with a few tabs each.
     pub conns_max: usize,
+    /// Connections at once that proved one key: a person's browser has one for each tab.
+    pub conns_per_key_max: usize,
+    /// Frames that one connection may bring. A person who types brings ten a second; a node that
+    /// comes back with a thousand documents some five thousand at once.
+    pub frame_rate: Rate,
+    /// Bytes that one connection may bring: a first sync of eight largest documents at once, then
+    /// more than a household's line carries.
+    pub byte_rate: Rate,
+    /// Operations that one connection may bring. The longest editing trace measured has 260,000,
+    /// and comes at once in a first sync; Automerge takes some 300,000 a second.
+    pub operation_rate: Rate,
+    /// Points of faults that one key may collect before it is refused; see [`FAULT_OF_A_CLOSE`].
+    pub fault_rate: Rate,
+    /// Milliseconds in which a key is refused: long enough that trying costs more than it
+    /// brings, short enough for a person who put the program right.
+    pub penalty_ms: u64,
+    /// Keys whose faults are remembered.
+    pub faulty_keys_max: usize,
     /// Circles held at once.
     pub circles_max: usize,
     /// Items in all `smallwin/circles` frames of a connection, matched or waiting to be.
@@ -82,6 +118,25 @@ impl Default for Limits {
             hello_bytes_max: 4096,
             handshake_ms: 10_000,
             conns_max: 512,
+            conns_per_key_max: 64,
+            frame_rate: Rate {
+                per_minute: 120_000,
+                burst: 20_000,
+            },
+            byte_rate: Rate {
+                per_minute: 480 << 20,
+                burst: 64 << 20,
+            },
+            operation_rate: Rate {
+                per_minute: 12_000_000,
+                burst: 4 << 20,
+            },
+            fault_rate: Rate {
+                per_minute: 12,
+                burst: 640,
+            },
+            penalty_ms: 60_000,
+            faulty_keys_max: 1024,
             circles_max: 1024,
             items_max: 2048,
             records_per_frame_max: 256,

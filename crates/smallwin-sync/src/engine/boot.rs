@@ -46,6 +46,7 @@ impl Engine {
             reached: BTreeMap::new(),
             read_only: None,
             totals: Totals::default(),
+            accounts: super::account::Accounts::default(),
             open_bytes: boot.open_bytes,
             calls: 0,
             plants: Plants::default(),

@@ -11,8 +11,9 @@ use super::Engine;
 use super::apply::{caught, changes_of_document};
 use super::connection::PeerDocument;
 use super::document::{Document, GateChange, Home, Incoming, Participant, Slot};
-use super::refused::RefusedChange;
+use super::refused::{MALFORMED, RefusedChange};
 use super::send::code;
+use crate::limits::FAULT_OF_A_CHANGE;
 use crate::planted::Planted;
 use crate::wire::Frame;
 use crate::{ConnId, DocKey, Notice, Space};
@@ -36,6 +37,7 @@ impl Engine {
             self.close(conn, code::PROTOCOL, "bad-sync-message");
             return;
         };
+        self.spend_operations(conn, changes.iter().map(|it| it.header.op_count).sum());
         if self.read_only.is_some() && !changes.is_empty() {
             return;
         }
@@ -224,6 +226,11 @@ impl Engine {
                     .push(hash);
             }
         }
+        // Whoever brought what is no proper change pays for it; who only has it below its heads not.
+        let brought: BTreeSet<&[u8; 32]> = brought.iter().collect();
+        let malformed = by_reason.get(MALFORMED).into_iter().flatten();
+        let malformed = malformed.filter(|hash| brought.contains(hash)).count();
+        self.fault(conn, FAULT_OF_A_CHANGE.saturating_mul(malformed as u64));
         for (reason, hashes) in by_reason {
             for hashes in hashes.chunks(self.config.limits.heads_max) {
                 let (hashes, reason) = (hashes.to_vec(), reason.clone());

@@ -7,10 +7,16 @@ use crate::{ConnId, Space};
 
 impl Engine {
     pub(super) fn frame(&mut self, conn: ConnId, bytes: &[u8]) {
+        if !self.conns.contains_key(&conn) {
+            return;
+        }
+        self.totals.frames_in += 1;
+        if !self.spend_frame(conn, bytes.len()) {
+            return;
+        }
         let Some(connection) = self.conns.get(&conn) else {
             return;
         };
-        self.totals.frames_in += 1;
         let limits = &self.config.limits;
         let bytes_max = if connection.is_ready() {
             limits.frame_bytes_max

@@ -1,5 +1,6 @@
 //! The engine: its state and the closed list of what can wake it.
 
+mod account;
 mod admit;
 mod apply;
 mod ask;
@@ -35,6 +36,7 @@ use std::mem;
 
 use smallwin_circle::{CircleId, DeviceKey, DocumentRef};
 
+use self::account::Accounts;
 use self::circle::Circle;
 use self::connection::Connection;
 use self::document::Slot;
@@ -91,6 +93,7 @@ pub struct Engine {
     reached: BTreeMap<DocKey, ReachedView>,
     read_only: Option<String>,
     totals: Totals,
+    accounts: Accounts,
     open_bytes: u64,
     /// Counts calls, to know which document was used last.
     calls: u64,

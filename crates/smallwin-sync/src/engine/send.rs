@@ -1,6 +1,7 @@
 //! Sending and closing.
 
 use super::Engine;
+use crate::limits::FAULT_OF_A_CLOSE;
 use crate::wire::{self, Address, Frame, Message};
 use crate::{ConnId, Effect, Notice};
 
@@ -60,6 +61,7 @@ impl Engine {
     pub(super) fn close(&mut self, conn: ConnId, code: u16, reason: &'static str) {
         if self.conns.contains_key(&conn) {
             self.totals.conns_closed += 1;
+            self.fault(conn, points(code, reason));
             self.out.push(Effect::Close { conn, code, reason });
             self.closed(conn);
         }
@@ -87,5 +89,15 @@ impl Engine {
             .filter(|(_, connection)| connection.is_ready())
             .map(|(conn, _)| *conn)
             .collect()
+    }
+}
+
+/// How heavy the fault weighs that made us close: nothing for what is ours or nobody's.
+fn points(code: u16, reason: &str) -> u64 {
+    match (code, reason) {
+        // It was the peer that refused us.
+        (code::POLICY, "peer-refused") => 0,
+        (code::PROTOCOL | code::TOO_BIG | code::POLICY, _) => FAULT_OF_A_CLOSE,
+        _ => 0,
     }
 }

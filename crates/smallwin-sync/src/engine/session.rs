@@ -18,9 +18,12 @@ const PEER_ID_BYTES_MAX: usize = 256;
 impl Engine {
     pub(super) fn opened(&mut self, opened: Opened) {
         let conn = opened.conn;
-        let too_many = self.conns.len() >= self.config.limits.conns_max;
-        if too_many || (opened.space == Space::Open && !self.config.open_space) {
+        let is_off = opened.space == Space::Open && !self.config.open_space;
+        let is_full = self.conns.len() >= self.config.limits.conns_max;
+        let too_many = !is_off && is_full && !self.make_room();
+        if too_many || is_off {
             self.totals.conns_closed += 1;
+            self.totals.conns_refused += 1;
             let reason = if too_many {
                 "too-many-connections"
             } else {
@@ -60,6 +63,7 @@ impl Engine {
 
     pub(super) fn closed(&mut self, conn: ConnId) {
         if self.conns.remove(&conn).is_some() {
+            self.close_account(conn);
             self.forget_pending_of(conn);
         }
     }
@@ -256,6 +260,11 @@ impl Engine {
 
     /// The peer proved its key: an older connection with the same peer id gives way.
     fn ready(&mut self, conn: ConnId) {
+        if let Some(reason) = self.turned_away(conn) {
+            self.totals.conns_refused += 1;
+            self.close(conn, code::LATER, reason);
+            return;
+        }
         let Some(connection) = self.conns.get_mut(&conn) else {
             return;
         };
@@ -272,6 +281,50 @@ impl Engine {
         }
         self.notice(Notice::PeerReady(conn));
         self.present_circles(conn);
+    }
+}
+
+impl Engine {
+    /// Why a key that was just proven is not let in.
+    fn turned_away(&self, conn: ConnId) -> Option<&'static str> {
+        let key = self.conns.get(&conn)?.key?;
+        if self.is_penalised(&key) {
+            return Some("penalised");
+        }
+        // The same peer id takes its own place.
+        let peer_id = &self.conns.get(&conn)?.peer_id;
+        let of_the_key = self.conns.values().filter(|other| {
+            other.is_ready() && other.key == Some(key) && other.peer_id != *peer_id
+        });
+        (of_the_key.count() >= self.config.limits.conns_per_key_max)
+            .then_some("too-many-connections")
+    }
+
+    /// Ends one connection, so that another one fits: the oldest that proved nothing yet, else the
+    /// oldest of a key that takes part in nothing here. False when all of them have a right to be.
+    fn make_room(&mut self) -> bool {
+        let rank = |connection: &Connection| match connection.space {
+            _ if connection.side == Side::Dialer => None,
+            _ if !connection.is_ready() => Some(0),
+            Space::Circles => {
+                let is_paired = connection
+                    .key
+                    .is_some_and(|key| self.paired.contains_key(&key) || key == self.device);
+                (!is_paired && connection.circles.is_empty()).then_some(1)
+            }
+            Space::Open => connection.documents.is_empty().then_some(1),
+        };
+        let oldest = self
+            .conns
+            .iter()
+            .filter_map(|(conn, connection)| Some((rank(connection)?, *conn)))
+            .min();
+        let Some((_, conn)) = oldest else {
+            return false;
+        };
+        self.totals.conns_refused += 1;
+        self.close(conn, code::LATER, "makes-room");
+        true
     }
 }
 

@@ -51,6 +51,10 @@ pub type ReachedView = BTreeMap<PersonId, Vec<[u8; 32]>>;
 pub struct Totals {
     /// Frames taken in.
     pub frames_in: u64,
+    /// Bytes of the frames taken in.
+    pub bytes_in: u64,
+    /// Operations of the changes in them, as the gate counted them.
+    pub operations_in: u64,
     /// Frames sent.
     pub frames_out: u64,
     /// Frames of an unknown type, ignored.
@@ -61,6 +65,11 @@ pub struct Totals {
     pub changes_refused: u64,
     /// Connections closed for breaking the protocol or a limit.
     pub conns_closed: u64,
+    /// Connections that were turned away: too many, of a key that is refused for a while, or to
+    /// make room for another one.
+    pub conns_refused: u64,
+    /// Points of faults of peers.
+    pub faults: u64,
     /// Automerge calls that panicked and were caught.
     pub panics_caught: u64,
     /// Documents in memory.

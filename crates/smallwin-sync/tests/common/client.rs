@@ -159,11 +159,36 @@ impl Client {
 
     /// A peer of ours that proves a key and does as it likes afterwards.
     pub fn proven(net: &mut Net, at: usize, key: &SigningKey) -> Client {
+        let peer_id = format!("{}-AAAAAAAAAAA", key.public());
+        Client::proven_as(net, at, key, &peer_id)
+    }
+
+    /// As [`Client::proven`], under a peer id of this key.
+    pub fn proven_as(net: &mut Net, at: usize, key: &SigningKey, peer_id: &str) -> Client {
+        let mut client = Client::claiming(net, at, key, peer_id);
+        let proof = key.sign(&channel_message(Side::Dialer, &client.transcript));
+        client.say(
+            net,
+            vec![
+                ("type", text("smallwin/auth")),
+                ("proof", bytes(proof.as_bytes())),
+            ],
+        );
+        client
+    }
+
+    /// A peer that names a key and does not prove it.
+    pub fn unproven(net: &mut Net, at: usize, key: &SigningKey) -> Client {
+        let peer_id = format!("{}-AAAAAAAAAAA", key.public());
+        Client::claiming(net, at, key, &peer_id)
+    }
+
+    fn claiming(net: &mut Net, at: usize, key: &SigningKey, peer_id: &str) -> Client {
         let conn = net.wire(at, Side::Listener, Space::Circles);
         let mut client = Client {
             at,
             conn,
-            peer_id: format!("{}-AAAAAAAAAAA", key.public()),
+            peer_id: peer_id.to_owned(),
             transcript: [0; 32],
             received: Vec::new(),
         };
@@ -191,14 +216,6 @@ impl Client {
         let node = DeviceKey::from_bytes(hello.bytes["key"].clone().try_into().unwrap()).unwrap();
         let nonce: [u8; 32] = hello.bytes["nonce"].clone().try_into().unwrap();
         client.transcript = channel_transcript(&key.public(), &node, &[7; 32], &nonce, NODE);
-        let proof = key.sign(&channel_message(Side::Dialer, &client.transcript));
-        client.say(
-            net,
-            vec![
-                ("type", text("smallwin/auth")),
-                ("proof", bytes(proof.as_bytes())),
-            ],
-        );
         client
     }
 
