@@ -9,18 +9,24 @@
 )]
 
 mod append;
+mod engine;
 mod engines;
 mod measure;
+mod typist;
+mod wire;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let name = std::env::args().nth(1).unwrap_or_default();
+    let mut arguments = std::env::args().skip(1);
+    let name = arguments.next().unwrap_or_default();
+    let rest: Vec<String> = arguments.collect();
     let outcome = match name.as_str() {
         "append" => append::run(),
         "engines" => engines::run(),
+        "engine" => engine::command(&rest),
         other => Err(anyhow::anyhow!(
-            "there is no benchmark `{other}`; there are: append, engines"
+            "there is no benchmark `{other}`; there are: append, engines, engine"
         )),
     };
     match outcome {

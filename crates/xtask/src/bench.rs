@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: figures as ratios to a baseline of the same run.
 
+mod engine;
 mod gate;
 mod keystroke;
 mod storage;
@@ -25,14 +26,18 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
     match which {
         "storage" => storage::run(root, &mut stages)?,
         "gate" => gate::run(root, &mut stages)?,
+        "engine" => engine::run(root, &mut stages)?,
         "keystroke" => keystroke::run(root, &mut stages)?,
         "sync" => sync::run(root, &mut stages, rest)?,
         "" => {
             storage::run(root, &mut stages)?;
             gate::run(root, &mut stages)?;
+            engine::run(root, &mut stages)?;
             keystroke::run(root, &mut stages)?;
         }
-        other => bail!("there are no figures `{other}`; there are storage, gate, keystroke, sync"),
+        other => bail!(
+            "there are no figures `{other}`; there are storage, gate, engine, keystroke, sync"
+        ),
     }
     stages.summary();
     Ok(())

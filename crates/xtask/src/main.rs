@@ -44,7 +44,7 @@ pub(crate) const TASKS: &[(&str, &str, &str)] = &[
     ),
     (
         "bench",
-        "[storage|gate|keystroke|sync]",
+        "[storage|gate|engine|keystroke|sync]",
         "the figures, each as a ratio to a baseline of the same run; all but sync unless told",
     ),
     (

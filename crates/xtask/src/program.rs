@@ -60,7 +60,19 @@ impl Program {
     }
 
     /// Runs it and returns what it wrote to its standard output; any exit code but zero is an error.
-    pub(crate) fn read(mut self) -> Result<String> {
+    pub(crate) fn read(self) -> Result<String> {
+        let (shown, output) = self.output()?;
+        String::from_utf8(output.stdout)
+            .with_context(|| format!("`{shown}` wrote something that is not UTF-8"))
+    }
+
+    /// As [`Program::read`], for a program that reports on its standard error.
+    pub(crate) fn read_errors(self) -> Result<String> {
+        let (_, output) = self.output()?;
+        Ok(String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+
+    fn output(mut self) -> Result<(String, std::process::Output)> {
         let output = self
             .command
             .stdin(Stdio::null())
@@ -70,7 +82,6 @@ impl Program {
             let why = String::from_utf8_lossy(&output.stderr).trim().to_owned();
             bail!("`{}` ended with {}: {why}", self.shown, output.status);
         }
-        String::from_utf8(output.stdout)
-            .with_context(|| format!("`{}` wrote something that is not UTF-8", self.shown))
+        Ok((self.shown, output))
     }
 }
