@@ -1,6 +1,6 @@
 //! The wall clock, read in one place.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use smallwin_circle::Timestamp;
 use smallwin_sync::Millis;
@@ -19,4 +19,11 @@ pub fn now() -> Millis {
 #[must_use]
 pub fn timestamp() -> Timestamp {
     Timestamp::from_unix_ms(now().0)
+}
+
+/// The present moment of a clock that only goes forward, for what took how long.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is the one clock")]
+pub fn instant() -> Instant {
+    Instant::now()
 }

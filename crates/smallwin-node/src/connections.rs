@@ -1,9 +1,8 @@
 //! The sockets of one node: their names, their number, and their way to the engine.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::{Sink, Stream};
 use smallwin_circle::{CircleId, DeviceKey};
@@ -11,9 +10,12 @@ use smallwin_sync::{ConnId, Opened, Side, Space};
 use tokio::sync::watch;
 
 use crate::chance;
+use crate::clock::instant;
+use crate::counters::Counters;
 use crate::engine::{Wake, WakeSender};
 use crate::limits::{SOCKETS_MAX, SOCKETS_PER_ADDRESS_MAX};
-use crate::socket::{Budget, Fault, Incoming, Message, outgoing, pump};
+use crate::penalties::{Address, Penalties, Refused};
+use crate::socket::{Budget, Fault, Incoming, Message, OutgoingBytes, Unfinished, outgoing, pump};
 
 /// The sockets of one node.
 #[derive(Debug, Clone)]
@@ -23,6 +25,9 @@ pub(crate) struct Connections(Arc<Shared>);
 struct Shared {
     wake: WakeSender,
     budget: Budget,
+    outgoing: OutgoingBytes,
+    unfinished: Unfinished,
+    counters: Arc<Counters>,
     next: AtomicU64,
     writable: Arc<AtomicBool>,
     places: Mutex<Places>,
@@ -33,14 +38,24 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Places {
     total: usize,
-    by_address: BTreeMap<IpAddr, usize>,
+    by_address: BTreeMap<Address, usize>,
+    penalties: Penalties,
 }
 
 /// The place of one accepted socket among all; it is free again when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Place {
     connections: Connections,
-    address: IpAddr,
+    address: Option<Address>,
+}
+
+/// Why there is no place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NoPlace {
+    /// Too many sockets, in total or from this address.
+    Full,
+    /// The address is refused for a while.
+    Penalised(Refused),
 }
 
 /// What a dialer knows about the connection it opened.
@@ -59,6 +74,9 @@ impl Connections {
         Self(Arc::new(Shared {
             wake,
             budget: Budget::new(),
+            outgoing: OutgoingBytes::default(),
+            unfinished: Unfinished::default(),
+            counters: Arc::default(),
             next: AtomicU64::new(1),
             writable,
             places: Mutex::default(),
@@ -71,24 +89,45 @@ impl Connections {
         self.0.writable.load(Ordering::Acquire)
     }
 
-    /// A place for a socket from `address`, when there is one.
-    pub(crate) fn place(&self, address: IpAddr) -> Option<Place> {
-        let mut places = self.0.places.lock().unwrap_or_else(PoisonError::into_inner);
-        if places.total >= SOCKETS_MAX {
-            return None;
+    /// What was turned away and held back.
+    pub(crate) fn counters(&self) -> &Arc<Counters> {
+        &self.0.counters
+    }
+
+    /// The bytes of unfinished messages of all connections.
+    pub(crate) fn unfinished(&self) -> &Unfinished {
+        &self.0.unfinished
+    }
+
+    /// A place for a socket, when there is one. Without an address only the total counts: on this
+    /// machine, and behind a proxy that does not say for whom it speaks.
+    pub(crate) fn place(&self, address: Option<Address>) -> Result<Place, NoPlace> {
+        let mut places = self.places();
+        let places = &mut *places;
+        if let Some(address) = address
+            && let Err(refused) = places.penalties.upgrade(address, instant())
+        {
+            self.0.counters.socket_penalised();
+            return Err(NoPlace::Penalised(refused));
         }
-        let here = places.by_address.entry(address).or_default();
-        // Behind a proxy on this machine everybody comes from loopback.
-        if *here >= SOCKETS_PER_ADDRESS_MAX && !address.is_loopback() {
-            return None;
+        let here = address.and_then(|address| places.by_address.get(&address));
+        let is_crowded = here.is_some_and(|here| *here >= SOCKETS_PER_ADDRESS_MAX);
+        if is_crowded || places.total >= SOCKETS_MAX {
+            self.0.counters.socket_full();
+            return Err(NoPlace::Full);
         }
-        *here += 1;
+        if let Some(address) = address {
+            *places.by_address.entry(address).or_default() += 1;
+        }
         places.total += 1;
-        drop(places);
-        Some(Place {
+        Ok(Place {
             connections: self.clone(),
             address,
         })
+    }
+
+    fn places(&self) -> MutexGuard<'_, Places> {
+        self.0.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A new connection's name.
@@ -96,7 +135,8 @@ impl Connections {
         ConnId(self.0.next.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Runs one socket from its opening to its end.
+    /// Runs one socket from its opening to its end. Returns the code and reason, when it was this
+    /// side that closed.
     pub(crate) async fn run<W, R>(
         &self,
         conn: ConnId,
@@ -105,11 +145,12 @@ impl Connections {
         dialled: Dialled,
         sink: W,
         stream: R,
-    ) where
+    ) -> Option<(u16, &'static str)>
+    where
         W: Sink<Message, Error = Fault> + Unpin,
         R: Stream<Item = Result<Message, Fault>> + Unpin,
     {
-        let (sender, outgoing) = outgoing();
+        let (sender, outgoing) = outgoing(&self.0.outgoing);
         let opened = Box::new(Opened {
             conn,
             side,
@@ -121,14 +162,14 @@ impl Connections {
             invites: dialled.invites,
         });
         if self.0.wake.send(Wake::Opened { opened, sender }).is_err() {
-            return;
+            return None;
         }
         self.0.running.send_modify(|running| *running += 1);
         let closed = Closed {
             connections: self,
             conn,
         };
-        pump(
+        let end = pump(
             conn,
             sink,
             stream,
@@ -137,6 +178,10 @@ impl Connections {
         )
         .await;
         drop(closed);
+        if let Some((code, _)) = end {
+            self.0.counters.closed(code);
+        }
+        end
     }
 
     /// Returns when no socket runs any more.
@@ -167,19 +212,31 @@ impl Drop for Closed<'_> {
     }
 }
 
+impl Place {
+    /// The socket was closed for this; a fault of the peer is remembered of its address.
+    pub(crate) fn closed(&self, code: u16, reason: &str) {
+        // `peer-refused`: it was the peer that refused us.
+        let is_fault = matches!(code, 1002 | 1003 | 1007..=1009) && reason != "peer-refused";
+        if let Some(address) = self.address.filter(|_| is_fault) {
+            self.connections
+                .places()
+                .penalties
+                .fault(address, instant());
+        }
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut places = self
-            .connections
-            .0
-            .places
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut places = self.connections.places();
         places.total = places.total.saturating_sub(1);
-        if let Some(here) = places.by_address.get_mut(&self.address) {
+        let Some(address) = self.address else {
+            return;
+        };
+        if let Some(here) = places.by_address.get_mut(&address) {
             *here = here.saturating_sub(1);
             if *here == 0 {
-                places.by_address.remove(&self.address);
+                places.by_address.remove(&address);
             }
         }
     }

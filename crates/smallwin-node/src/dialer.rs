@@ -17,6 +17,7 @@ use tracing::{debug, info};
 use crate::backoff::Backoff;
 use crate::chance;
 use crate::connections::{Connections, Dialled};
+use crate::counters::Counters;
 use crate::engine::{Wake, WakeSender};
 use crate::limits::PEERS_MAX;
 use crate::peer_url::PeerUrl;
@@ -104,6 +105,11 @@ impl Dialer {
             stop,
             runtime,
         }))
+    }
+
+    /// What was turned away and held back.
+    pub(crate) fn counters(&self) -> &Arc<Counters> {
+        self.0.connections.counters()
     }
 
     /// Keeps a connection to a node from now on; a known one gets the invite too.

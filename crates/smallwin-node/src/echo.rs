@@ -30,7 +30,7 @@ use tokio_tungstenite::tungstenite;
 use crate::connections::{Connections, Dialled};
 use crate::engine::{Wake, WakeReceiver, wakes};
 use crate::http::limited;
-use crate::listener::{From, serve};
+use crate::listener::{From, Peers, serve};
 use crate::socket::{Fault, Message};
 use crate::stop::stop;
 
@@ -47,9 +47,16 @@ async fn the_listener_echoes() {
     let connections = Connections::new(wake, Arc::new(AtomicBool::new(true)));
     let router = Router::new()
         .route("/", any(accept))
-        .with_state(connections);
+        .with_state(connections.clone());
     let (stopper, stop) = stop();
-    let serving = tokio::spawn(serve(listener, None, router, stop));
+    let serving = tokio::spawn(serve(
+        listener,
+        None,
+        router,
+        connections,
+        Peers::Direct,
+        stop,
+    ));
     if told.is_some() {
         println!("echo at {url}");
         tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()))
@@ -103,7 +110,7 @@ async fn accept(
     Extension(from): Extension<From>,
     upgrade: WebSocketUpgrade,
 ) -> Response<Body> {
-    let place = connections.place(from.0.ip()).unwrap();
+    let place = connections.place(None).unwrap();
     limited(upgrade).on_upgrade(async move |socket: WebSocket| {
         // Messages come back in the order in which they came, so this says which were texts.
         let kinds = Arc::new(Mutex::new(VecDeque::new()));
@@ -123,6 +130,7 @@ async fn accept(
                 other => Message::from(other),
             })
         });
+        let stream = from.watch.messages(stream, 1);
         let sink = sink.sink_map_err(Fault::from).with(move |message| {
             let is_text =
                 matches!(message, Message::Binary(_)) && kinds.lock().unwrap().pop_front().unwrap();

@@ -2,16 +2,20 @@
 
 mod core;
 mod disk;
+mod lanes;
+mod meter;
 
 pub(crate) use core::{Core, Parts};
 pub(crate) use disk::Disk;
+
+use std::sync::mpsc;
 
 use axum::body::Bytes;
 use smallwin_circle::CircleId;
 use smallwin_sync::{
     ConnId, DocKey, Engine, Local, LocalError, Opened, StoredDocument, Ticket, WriteRefused,
 };
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::socket::{Room, Sender};
 
@@ -83,19 +87,28 @@ pub enum CallError {
 /// The way to the engine. Frames are bounded by their bytes, calls by their number, and the rest
 /// answers what the engine asked for, so that the queue itself needs no bound.
 #[derive(Debug, Clone)]
-pub(crate) struct WakeSender(mpsc::UnboundedSender<Wake>);
+pub(crate) struct WakeSender(mpsc::Sender<Wake>);
 
 /// The engine has stopped.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stopped;
 
 /// The engine's end of the queue.
-pub(crate) type WakeReceiver = mpsc::UnboundedReceiver<Wake>;
+#[derive(Debug)]
+pub(crate) struct WakeReceiver(mpsc::Receiver<Wake>);
 
 /// A new queue.
 pub(crate) fn wakes() -> (WakeSender, WakeReceiver) {
-    let (sender, receiver) = mpsc::unbounded_channel();
-    (WakeSender(sender), receiver)
+    let (sender, receiver) = mpsc::channel();
+    (WakeSender(sender), WakeReceiver(receiver))
+}
+
+impl WakeReceiver {
+    /// Waits for what comes next; nothing when nobody can wake the engine any more.
+    #[cfg(test)]
+    pub(crate) fn blocking_recv(&mut self) -> Option<Wake> {
+        self.0.recv().ok()
+    }
 }
 
 impl WakeSender {

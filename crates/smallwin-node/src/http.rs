@@ -6,9 +6,9 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ws::{WebSocket, WebSocketUpgrade, rejection::WebSocketUpgradeRejection};
 use axum::extract::{Extension, Request, State};
-use axum::http::header::{HOST, LOCATION, ORIGIN, UPGRADE};
+use axum::http::header::{HOST, LOCATION, ORIGIN, RETRY_AFTER, UPGRADE};
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri};
-use axum::middleware::{Next, from_fn_with_state, map_response};
+use axum::middleware::{Next, from_fn_with_state, map_request, map_response};
 use axum::response::IntoResponse;
 use axum::routing::{any, get};
 use futures_util::{SinkExt, StreamExt};
@@ -16,11 +16,12 @@ use smallwin_sync::{Side, Space};
 use tracing::debug;
 
 use crate::assets::{answer, plain};
-use crate::connections::{Connections, Dialled};
+use crate::connections::{Connections, Dialled, NoPlace};
 use crate::headers::secure;
-use crate::limits::{MESSAGE_BYTES_MAX, OUTGOING_BYTES_MAX};
-use crate::listener::From;
+use crate::limits::{FULL_PAUSE, MESSAGE_BYTES_MAX, OUTGOING_BYTES_MAX, READ_BYTES};
+use crate::listener::{From, Peers};
 use crate::names::Names;
+use crate::penalties::Refused;
 use crate::socket::{Fault, Message};
 
 /// What the handlers need.
@@ -29,6 +30,7 @@ pub(crate) struct Http {
     pub(crate) names: Arc<Names>,
     pub(crate) connections: Connections,
     pub(crate) interop_open: bool,
+    pub(crate) peers: Peers,
 }
 
 /// The router of one listener.
@@ -43,7 +45,16 @@ pub(crate) fn router(http: Http) -> Router {
         .route("/readyz", get(readyz))
         .merge(pages)
         .layer(map_response(secure))
+        .layer(map_request(asks))
         .with_state(http)
+}
+
+/// Notes that a connection asked for something.
+async fn asks(request: Request) -> Request {
+    if let Some(from) = request.extensions().get::<From>() {
+        from.asks();
+    }
+    request
 }
 
 /// Refuses requests for names that are not ours, and sends `localhost` to the one origin.
@@ -158,11 +169,9 @@ impl Http {
                 "pages of this origin may not connect to this node",
             );
         }
-        let Some(place) = self.connections.place(from.0.ip()) else {
-            return plain(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "too many connections; try again later",
-            );
+        let place = match self.connections.place(self.peers.address(&from, headers)) {
+            Ok(place) => place,
+            Err(why) => return no_place(why),
         };
         let connections = self.connections.clone();
         limited(upgrade).on_upgrade(async move |socket: WebSocket| {
@@ -171,8 +180,9 @@ impl Http {
                 .sink_map_err(Fault::from)
                 .with(|message: Message| std::future::ready(Ok::<_, Fault>(message.into())));
             let stream = stream.map(|read| read.map(Message::from).map_err(Fault::from));
+            let stream = from.watch.messages(stream, handshake_messages(space));
             let conn = connections.name();
-            connections
+            let end = connections
                 .run(
                     conn,
                     Side::Listener,
@@ -182,9 +192,42 @@ impl Http {
                     stream,
                 )
                 .await;
+            if let Some((code, reason)) = end {
+                place.closed(code, reason);
+            }
             drop(place);
         })
     }
+}
+
+/// Messages after which a peer got through its handshake, or was closed.
+const fn handshake_messages(space: Space) -> u32 {
+    match space {
+        // `join` and `smallwin/auth`.
+        Space::Circles => 2,
+        Space::Open => 1,
+    }
+}
+
+fn no_place(why: NoPlace) -> Response<Body> {
+    let (status, text, pause) = match why {
+        NoPlace::Full => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too many connections; try again later",
+            FULL_PAUSE,
+        ),
+        NoPlace::Penalised(Refused(pause)) => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "too many connections or faults from this address; try again later",
+            pause,
+        ),
+    };
+    let seconds = pause.as_secs() + u64::from(pause.subsec_nanos() > 0);
+    let mut response = plain(status, text);
+    response
+        .headers_mut()
+        .insert(RETRY_AFTER, HeaderValue::from(seconds));
+    response
 }
 
 /// The limits of a socket, before anything is read from it.
@@ -193,4 +236,5 @@ pub(crate) fn limited(upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
         .max_message_size(MESSAGE_BYTES_MAX)
         .max_frame_size(MESSAGE_BYTES_MAX)
         .max_write_buffer_size(OUTGOING_BYTES_MAX)
+        .read_buffer_size(READ_BYTES)
 }

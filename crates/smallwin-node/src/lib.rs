@@ -17,6 +17,7 @@ pub mod chance;
 pub mod clock;
 pub mod config;
 mod connections;
+mod counters;
 mod dialer;
 pub mod doctor;
 #[cfg(test)]
@@ -35,13 +36,16 @@ mod names;
 mod node;
 mod node_file;
 mod peer_url;
+mod penalties;
 pub mod progress;
+mod seats;
 mod socket;
 mod status;
 mod stop;
 mod tls;
 
 pub use config::{Config, ConfigError, Layer, LogFormat, Storage, Tls};
+pub use counters::Traffic;
 pub use dialer::{PeerView, TooManyPeers};
 pub use engine::CallError;
 pub use error::StartError;

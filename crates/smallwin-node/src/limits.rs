@@ -9,12 +9,52 @@ pub const LISTEN_PORT: u16 = 7171;
 /// travels in one message. Clients send a message as one frame, so the frame limit is the same.
 pub const MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// Bytes that a socket reads at once, which is also what it holds when it is idle.
+pub const READ_BYTES: usize = 16 * 1024;
+
 /// Bytes that may wait to be written to one connection. A peer that reads slower than this is
 /// closed and catches up when it comes back, which costs it one sync message per document.
 pub const OUTGOING_BYTES_MAX: usize = 24 * 1024 * 1024;
 
 /// Bytes of one connection's frames that may wait for the engine: one largest message.
 pub const INCOMING_BYTES_PER_CONNECTION_MAX: usize = MESSAGE_BYTES_MAX;
+
+/// Bytes for which a frame counts at least while it waits: what remembering it takes.
+pub const FRAME_BYTES_COUNTED_MIN: u32 = 1024;
+
+/// Bytes that may wait to be written to all sockets together. Beyond it the socket for which most
+/// waits is closed: it is the slowest.
+pub const OUTGOING_BYTES_OF_ALL_MAX: usize = 96 * 1024 * 1024;
+
+/// Bytes of an unfinished message, with the headers of its fragments, that everybody may have: a
+/// handshake takes hundreds, a request head at most [`HEADER_BYTES_MAX`], a keystroke hundreds.
+pub const UNFINISHED_BYTES_FREE: usize = 128 * 1024;
+
+/// Bytes of the unfinished messages of all connections, beyond which only small ones are taken.
+pub const UNFINISHED_BYTES_OF_ALL_MAX: usize = 64 * 1024 * 1024;
+
+/// Time that a message beyond [`UNFINISHED_BYTES_FREE`] may take: the largest over a line of one
+/// megabit a second.
+pub const MESSAGE_TIMEOUT: Duration = Duration::from_secs(150);
+
+/// Pings and pongs of a peer between two pings of ours. Ours are answered with one.
+pub const CONTROL_FRAMES_MAX: u32 = 1024;
+
+/// A peer that spends the engine's time gets one part of so many, while others want some too.
+pub const TIME_SHARE: u32 = 3;
+
+/// Time of the engine that a peer may spend at once: a first sync of a few large documents.
+pub const TIME_BURST: Duration = Duration::from_millis(250);
+
+/// Longest time for which a peer is not served at one go: peers take a connection for dead after
+/// some 20 s without an answer.
+pub const HOLD_MAX: Duration = Duration::from_secs(5);
+
+/// Time after which a peer that wanted something does not count as waiting any more.
+pub const BUSY_WITHIN: Duration = Duration::from_secs(2);
+
+/// Purses at one time; those that are full again are forgotten beyond it.
+pub const PURSES_MAX: usize = 1024;
 
 /// Bytes of all connections' frames that may wait for the engine.
 pub const INCOMING_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -52,14 +92,41 @@ pub const HEADER_BYTES_MAX: usize = 16 * 1024;
 /// Headers in one request.
 pub const HEADERS_MAX: usize = 64;
 
-/// TCP connections at one time. A tab needs one socket and, while loading, up to six more.
-pub const CONNECTIONS_MAX: usize = 1024;
+/// Connections at one time that are no sockets (yet). A page takes up to six while it loads; with
+/// the sockets and the store it all stays below the 1,024 files that systems give a process.
+/// Beyond it the one that has waited longest for its request is dropped, so that connections which
+/// never ask for anything keep nobody out.
+pub const CONNECTIONS_MAX: usize = 256;
 
-/// WebSocket connections at one time; more are answered with 503 before the upgrade.
-pub const SOCKETS_MAX: usize = 512;
+/// Of these, connections from one address that is not this machine.
+pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 64;
 
-/// WebSocket connections from one address that is not loopback.
-pub const SOCKETS_PER_ADDRESS_MAX: usize = 64;
+/// WebSocket connections at one time; more are answered with 503 before the upgrade. A few more
+/// than the engine takes, which closes one without any part in a circle to make room.
+pub const SOCKETS_MAX: usize = 576;
+
+/// When to come back to a node that is full.
+pub const FULL_PAUSE: Duration = Duration::from_secs(5);
+
+/// WebSocket connections from one address that is not this machine: an office behind one router.
+pub const SOCKETS_PER_ADDRESS_MAX: usize = 128;
+
+/// Upgrades that one address may ask for in a minute; a second counts a sixtieth of it, and half
+/// a minute's may come at once.
+pub const UPGRADES_PER_MINUTE_MAX: u32 = 240;
+
+/// Faults for which sockets were closed that one address may collect, before it is refused for
+/// [`PENALTY`]. Many people may share an address, so it is more than one key may have.
+pub const FAULTS_PER_ADDRESS_MAX: u32 = 128;
+
+/// Time in which one fault of an address is forgiven.
+pub const FAULT_FORGIVEN_AFTER: Duration = Duration::from_secs(15);
+
+/// Time for which an address is refused.
+pub const PENALTY: Duration = Duration::from_secs(60);
+
+/// Addresses whose faults are remembered.
+pub const FAULTY_ADDRESSES_MAX: usize = 1024;
 
 /// First pause before a dial is tried again; it doubles with every failure.
 pub const BACKOFF_FIRST: Duration = Duration::from_millis(250);

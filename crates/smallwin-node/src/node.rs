@@ -24,7 +24,7 @@ use crate::handle::Handle;
 use crate::http::{Http, router};
 use crate::keys::{Keys, private_folder};
 use crate::limits::{NOTICE_QUEUE_MAX, SHUTDOWN_TIMEOUT, TICK};
-use crate::listener::serve;
+use crate::listener::{Peers, serve};
 use crate::names::Names;
 use crate::node_file::{NodeFile, Written};
 use crate::peer_url::PeerUrl;
@@ -176,12 +176,25 @@ impl Running {
             config.speaks_as_device,
         );
         if let Some(listener) = door.listener {
+            let peers = match config.tls {
+                Tls::Proxy => Peers::BehindProxy,
+                Tls::Off | Tls::OwnKey | Tls::Files { .. } => Peers::Direct,
+            };
             let http = Http {
                 names: door.names,
                 connections: connections.clone(),
                 interop_open: config.interop_open,
+                peers,
             };
-            tokio::spawn(serve(listener, door.tls, router(http), stopping));
+            let connections = connections.clone();
+            tokio::spawn(serve(
+                listener,
+                door.tls,
+                router(http),
+                connections,
+                peers,
+                stopping,
+            ));
         }
         let local_addr = door.local_addr;
         Ok(Node {

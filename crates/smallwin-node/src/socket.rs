@@ -4,11 +4,15 @@ mod fault;
 mod incoming;
 mod message;
 mod outgoing;
+mod watched;
 
 pub(crate) use fault::Fault;
 pub(crate) use incoming::{Budget, Incoming, Room};
 pub(crate) use message::Message;
-pub(crate) use outgoing::{Out, Outgoing, Sender, outgoing};
+pub(crate) use watched::{Unfinished, Watch, Watched};
+
+use outgoing::OVERFLOW;
+pub(crate) use outgoing::{Out, Outgoing, OutgoingBytes, Sender, outgoing};
 
 use std::time::Duration;
 
@@ -18,23 +22,28 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use tracing::debug;
 
 use crate::limits::{
-    CLOSE_TIMEOUT, MESSAGE_BYTES_MAX, PING_INTERVAL, PINGS_MISSED_MAX, WRITE_TIMEOUT,
+    CLOSE_TIMEOUT, CONTROL_FRAMES_MAX, MESSAGE_BYTES_MAX, PING_INTERVAL, PINGS_MISSED_MAX,
+    WRITE_TIMEOUT,
 };
 
 /// Close code: the peer sent something that the protocol does not know (RFC 6455, 7.4.1).
 const UNSUPPORTED: u16 = 1003;
 /// Close code: too large.
 const TOO_LARGE: u16 = 1009;
+/// Close code: over a limit.
+const POLICY: u16 = 1008;
 
 /// Pumps one socket until it is closed. Frames go to `incoming`; what is put into the other end of
-/// `outgoing` goes out. Returns when the socket is done with.
+/// `outgoing` goes out. Returns when the socket is done with: the code and reason, when it was
+/// this side that closed.
 pub(crate) async fn pump<W, R>(
     conn: ConnId,
     sink: W,
     stream: R,
     incoming: Incoming,
     outgoing: Outgoing,
-) where
+) -> Option<(u16, &'static str)>
+where
     W: Sink<Message, Error = Fault> + Unpin,
     R: Stream<Item = Result<Message, Fault>> + Unpin,
 {
@@ -45,9 +54,10 @@ pub(crate) async fn pump<W, R>(
         incoming,
         outgoing,
         missed: 0,
+        control: 0,
     }
     .run()
-    .await;
+    .await
 }
 
 struct Pump<W, R> {
@@ -58,6 +68,8 @@ struct Pump<W, R> {
     outgoing: Outgoing,
     /// Pings since anything was heard.
     missed: u32,
+    /// Pings and pongs since the last ping of ours.
+    control: u32,
 }
 
 /// What ends the pump.
@@ -75,21 +87,30 @@ where
     W: Sink<Message, Error = Fault> + Unpin,
     R: Stream<Item = Result<Message, Fault>> + Unpin,
 {
-    async fn run(mut self) {
+    async fn run(mut self) -> Option<(u16, &'static str)> {
         let end = self.exchange().await;
+        self.outgoing.discard();
         match end {
-            End::Gone => debug!(conn = self.conn.0, "socket is gone"),
+            End::Gone => {
+                debug!(conn = self.conn.0, "socket is gone");
+                None
+            }
             End::Close(code, reason) => {
                 debug!(conn = self.conn.0, code, reason, "closing");
                 let close = Message::Close(code, reason.into());
-                if timeout(WRITE_TIMEOUT, self.sink.send(close))
+                // A peer that does not read does not get to read this either.
+                if timeout(CLOSE_TIMEOUT, self.sink.send(close))
                     .await
                     .is_ok_and(|sent| sent.is_ok())
                 {
                     self.drain().await;
                 }
+                Some((code, reason))
             }
-            End::Closed => self.drain().await,
+            End::Closed => {
+                self.drain().await;
+                None
+            }
         }
     }
 
@@ -135,7 +156,10 @@ where
             Some(Ok(Message::Binary(bytes))) => self.take_in(bytes).await,
             Some(Ok(Message::Text)) => Some(End::Close(UNSUPPORTED, "binary-only")),
             // The library answers pings by itself at the next write or read.
-            Some(Ok(Message::Ping | Message::Pong)) => None,
+            Some(Ok(Message::Ping | Message::Pong)) => {
+                self.control += 1;
+                (self.control > CONTROL_FRAMES_MAX).then_some(End::Close(POLICY, "too-many-pings"))
+            }
             Some(Ok(Message::Close(..))) => Some(End::Closed),
         }
     }
@@ -143,14 +167,21 @@ where
     /// Hands a frame to the engine, waiting while it has too much to do; a close that the engine
     /// asked for meanwhile is not held up.
     async fn take_in(&mut self, bytes: axum::body::Bytes) -> Option<End> {
-        let taken = self.incoming.take(self.conn, bytes);
+        let Self {
+            conn,
+            sink,
+            incoming,
+            outgoing,
+            ..
+        } = self;
+        let taken = incoming.take(*conn, bytes);
         tokio::pin!(taken);
         loop {
             tokio::select! {
                 alive = &mut taken => return if alive { None } else { Some(End::Close(1001, "going-away")) },
-                out = self.outgoing.next() => {
+                out = outgoing.next() => {
                     let end = match out {
-                        Out::Frame(bytes) => send(&mut self.sink, Message::Binary(bytes)).await,
+                        Out::Frame(bytes) => send(sink, outgoing, Message::Binary(bytes)).await,
                         Out::Close(code, reason) => Some(End::Close(code, reason)),
                     };
                     if end.is_some() {
@@ -167,11 +198,12 @@ where
             return Some(End::Gone);
         }
         self.missed += 1;
+        self.control = 0;
         self.send(Message::Ping).await
     }
 
     async fn send(&mut self, message: Message) -> Option<End> {
-        send(&mut self.sink, message).await
+        send(&mut self.sink, &mut self.outgoing, message).await
     }
 
     /// Reads until the socket says that it ended: only then is the close handshake complete.
@@ -182,12 +214,17 @@ where
     }
 }
 
-async fn send<W>(sink: &mut W, message: Message) -> Option<End>
+/// Writes one message, unless the peer reads too slowly: for this message, or for what waits
+/// behind it.
+async fn send<W>(sink: &mut W, outgoing: &mut Outgoing, message: Message) -> Option<End>
 where
     W: Sink<Message, Error = Fault> + Unpin,
 {
-    match timeout(WRITE_TIMEOUT, sink.send(message)).await {
-        Ok(Ok(())) => None,
-        Ok(Err(_)) | Err(_) => Some(End::Gone),
+    tokio::select! {
+        sent = timeout(WRITE_TIMEOUT, sink.send(message)) => match sent {
+            Ok(Ok(())) => None,
+            Ok(Err(_)) | Err(_) => Some(End::Gone),
+        },
+        () = outgoing.overflow() => Some(End::Close(OVERFLOW.0, OVERFLOW.1)),
     }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use smallwin_sync::Engine;
 
+use crate::counters::Traffic;
 use crate::dialer::{Dialer, PeerView};
 use crate::facts::Facts;
 
@@ -24,6 +25,9 @@ pub struct Status {
     pub connections: usize,
     /// Nodes it keeps connected with.
     pub peers: Vec<PeerView>,
+    /// What came in, went out, was turned away and held back since it started.
+    #[serde(default)]
+    pub traffic: Traffic,
 }
 
 impl Status {
@@ -41,6 +45,7 @@ impl Status {
                 .filter(|connection| connection.ready && connection.key != Some(facts.device_key))
                 .count(),
             peers: dialer.peers(),
+            traffic: dialer.counters().traffic(&engine.totals()),
         }
     }
 }

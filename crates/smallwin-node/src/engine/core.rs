@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use axum::body::Bytes;
 use smallwin_circle::CircleId;
-use smallwin_sync::{ConnId, Effect, Engine, Event, Local, Notice, Request, Table};
+use smallwin_sync::{ConnId, DocKey, Effect, Engine, Event, Local, Notice, Request, Table, Ticket};
 use tokio::sync::{broadcast, oneshot};
 use tracing::{debug, error, info, warn};
 
+use super::lanes::Lanes;
 use super::{CallError, Disk, Wake, WakeReceiver};
-use crate::clock::now;
+use crate::clock::{instant, now};
 use crate::dialer::{Dialer, Purpose};
 use crate::facts::Facts;
 use crate::limits::PEERS_MAX;
@@ -47,6 +49,11 @@ pub(crate) struct Core {
     dial_askers: BTreeMap<CircleId, ConnId>,
     /// Invites to present once their connections have proven themselves.
     presents: BTreeMap<ConnId, Vec<(CircleId, [u8; 16])>>,
+    /// Whose frame is being handled, or what followed from it: its connection pays.
+    payer: Option<ConnId>,
+    /// Whose frames brought about what is being kept and read.
+    keeps: BTreeMap<Ticket, ConnId>,
+    loads: BTreeMap<DocKey, ConnId>,
 }
 
 impl Core {
@@ -58,16 +65,36 @@ impl Core {
             next_request: 0,
             dial_askers: BTreeMap::new(),
             presents: BTreeMap::new(),
+            payer: None,
+            keeps: BTreeMap::new(),
+            loads: BTreeMap::new(),
         }
     }
 
     /// Runs until it is told to stop or nobody can wake it any more.
-    pub(crate) fn run(mut self, mut wakes: WakeReceiver) {
-        while let Some(wake) = wakes.blocking_recv() {
+    pub(crate) fn run(mut self, wakes: WakeReceiver) {
+        let mut lanes = Lanes::new(wakes, self.parts.dialer.counters().clone());
+        while let Some((wake, conn)) = lanes.next() {
             if matches!(wake, Wake::Stop) {
                 return;
             }
+            self.payer = conn.or_else(|| self.cause(&wake));
+            let began = instant();
             self.wake(wake);
+            if let Some(conn) = self.payer.take() {
+                let engine = &self.parts.engine;
+                let owes = Duration::from_millis(engine.owes_ms(conn));
+                lanes.spent(conn, engine.key_of(conn), began.elapsed(), owes);
+            }
+        }
+    }
+
+    /// Whose frame brought about what was kept or read.
+    fn cause(&mut self, wake: &Wake) -> Option<ConnId> {
+        match wake {
+            Wake::Kept { ticket } | Wake::KeepFailed { ticket, .. } => self.keeps.remove(ticket),
+            Wake::Loaded { document, .. } => self.loads.remove(document),
+            _ => None,
         }
     }
 
@@ -157,6 +184,9 @@ impl Core {
                 Effect::Send { conn, bytes } => {
                     if let Some(socket) = self.sockets.get(&conn) {
                         socket.send(Bytes::from_owner(bytes));
+                        if socket.all_wait_too_much() {
+                            self.close_slowest();
+                        }
                     }
                 }
                 Effect::Close { conn, code, reason } => {
@@ -165,8 +195,14 @@ impl Core {
                         socket.close(code, reason);
                     }
                 }
-                Effect::Keep { ticket, writes } => self.parts.disk.keep(ticket, writes),
-                Effect::Load { document } => self.parts.disk.load(document),
+                Effect::Keep { ticket, writes } => {
+                    self.keeps.extend(self.payer.map(|conn| (ticket, conn)));
+                    self.parts.disk.keep(ticket, writes);
+                }
+                Effect::Load { document } => {
+                    self.loads.extend(self.payer.map(|conn| (document, conn)));
+                    self.parts.disk.load(document);
+                }
                 Effect::Dial {
                     url,
                     circle,
@@ -176,6 +212,14 @@ impl Core {
                 Effect::Answer { conn, what } => self.answer(conn, what),
                 Effect::Notice(notice) => self.notice(notice),
             }
+        }
+    }
+
+    /// Too many bytes wait for all sockets together: the one with most of them has to come back.
+    fn close_slowest(&self) {
+        let slowest = self.sockets.values().max_by_key(|socket| socket.waiting());
+        if let Some(socket) = slowest {
+            socket.overflow();
         }
     }
 

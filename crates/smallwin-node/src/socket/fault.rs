@@ -4,6 +4,8 @@ use std::fmt;
 
 use tokio_tungstenite::tungstenite;
 
+use super::watched::Excess;
+
 /// Why a socket failed.
 #[derive(Debug)]
 pub(crate) enum Fault {
@@ -13,6 +15,8 @@ pub(crate) enum Fault {
     Protocol,
     /// Text that is no UTF-8.
     Text,
+    /// More of an unfinished message than may be held.
+    Excess(Excess),
     /// The connection itself.
     Lost(String),
 }
@@ -24,6 +28,7 @@ impl Fault {
             Self::TooLarge => Some((1009, "too-large")),
             Self::Protocol => Some((1002, "protocol")),
             Self::Text => Some((1007, "text")),
+            Self::Excess(excess) => Some(excess.code()),
             Self::Lost(_) => None,
         }
     }
@@ -35,6 +40,7 @@ impl fmt::Display for Fault {
             Self::TooLarge => f.write_str("a message is too large"),
             Self::Protocol => f.write_str("the bytes are no WebSocket"),
             Self::Text => f.write_str("a text is no UTF-8"),
+            Self::Excess(excess) => excess.fmt(f),
             Self::Lost(why) => f.write_str(why),
         }
     }
@@ -50,6 +56,10 @@ impl From<tungstenite::Error> for Fault {
             ) => Self::Lost(String::from("the peer vanished")),
             tungstenite::Error::Protocol(_) => Self::Protocol,
             tungstenite::Error::Utf8(_) => Self::Text,
+            tungstenite::Error::Io(error) => match Excess::of(&error) {
+                Some(excess) => Self::Excess(excess),
+                None => Self::Lost(error.to_string()),
+            },
             other => Self::Lost(other.to_string()),
         }
     }

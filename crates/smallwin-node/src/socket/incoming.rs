@@ -7,7 +7,9 @@ use smallwin_sync::ConnId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::engine::{Wake, WakeSender};
-use crate::limits::{INCOMING_BYTES_MAX, INCOMING_BYTES_PER_CONNECTION_MAX};
+use crate::limits::{
+    FRAME_BYTES_COUNTED_MIN, INCOMING_BYTES_MAX, INCOMING_BYTES_PER_CONNECTION_MAX,
+};
 
 /// Bytes of all connections that may wait for the engine.
 #[derive(Debug, Clone)]
@@ -46,8 +48,10 @@ impl Incoming {
 
     /// Hands a frame over once there is room; false when the engine has stopped.
     pub(crate) async fn take(&self, conn: ConnId, bytes: Bytes) -> bool {
-        // An empty frame costs a wake too.
-        let size = u32::try_from(bytes.len()).unwrap_or(u32::MAX).max(64);
+        // An empty frame costs a wake too, and what it takes to remember it.
+        let size = u32::try_from(bytes.len())
+            .unwrap_or(u32::MAX)
+            .max(FRAME_BYTES_COUNTED_MIN);
         let size = size.min(u32::try_from(INCOMING_BYTES_PER_CONNECTION_MAX).unwrap_or(u32::MAX));
         // Own room first: one eager connection must not hold the room of all while it waits.
         let Ok(own) = self.own.clone().acquire_many_owned(size).await else {

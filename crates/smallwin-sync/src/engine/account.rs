@@ -52,6 +52,12 @@ impl Engine {
         })
     }
 
+    /// The key that the peer of a connection proved, once it did.
+    pub fn key_of(&self, conn: ConnId) -> Option<DeviceKey> {
+        let connection = self.conns.get(&conn)?;
+        connection.key.filter(|_| connection.is_ready())
+    }
+
     /// Books a frame that came in; false when the debt became so large that the connection ended.
     pub(super) fn spend_frame(&mut self, conn: ConnId, bytes: usize) -> bool {
         let (now, limits) = (self.now, &self.config.limits);
