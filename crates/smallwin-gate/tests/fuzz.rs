@@ -8,6 +8,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::panic,
     clippy::disallowed_methods,
     clippy::print_stdout,
     reason = "a test may panic, and this one looks at the clock to know when to stop"
@@ -19,13 +20,11 @@ mod support;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use automerge::sync::{State, SyncDoc};
-use fuzzing::bytes::{fix_checksum, mutate};
+use fuzzing::block::{Block, Target};
 use fuzzing::dice::Dice;
 use fuzzing::run::{Base, Example, Tally, try_one};
-use fuzzing::targets::{Fate, chunk, document, frame, sync_message};
-use serde_json::{Value, json};
-use support::World;
+use fuzzing::targets::Fate;
+use serde_json::json;
 
 #[test]
 fn mutated_changes_do_not_break_automerge_g1_g3() {
@@ -58,91 +57,46 @@ fn mutated_changes_do_not_break_automerge_g1_g3() {
 
 #[test]
 fn mutated_frames_get_an_answer_g1_g2() {
-    let corpus = [
-        &b"\xb9\x00\x02\x64type\x64sync\x64data\x43abc"[..],
-        b"\xa3\x64type\x64join\x68senderId\x61a\x78\x19supportedProtocolVersions\x81\x611",
-        b"\xa2\x64type\x6esmallwin/beside\x65cards\x82\x43abc\x40",
-    ];
-    run("frames", 1, corpus.map(<[u8]>::to_vec).to_vec(), frame);
+    run("frames", Target::Frame, 1);
 }
 
 #[test]
 fn mutated_sync_messages_are_safe_to_answer_g1_g2() {
-    let vectors: Value =
-        serde_json::from_str(include_str!("../../../tests/vectors/sync-messages.json")).unwrap();
-    let hex = vectors
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|vector| &vector["hex"]);
-    let mut corpus: Vec<_> = hex.map(|hex| unhex(hex.as_str().unwrap())).collect();
-    let mut world = World::new(3, 3);
-    world.run(30);
-    for peer in &mut world.peers {
-        let mut state = State::new();
-        corpus.extend(
-            peer.sync()
-                .generate_sync_message(&mut state)
-                .map(|message| message.encode()),
-        );
-    }
-    run("sync messages", 1, corpus, sync_message);
+    run("sync messages", Target::Message, 1);
 }
 
 #[test]
 fn mutated_chunks_keep_their_names_g1() {
-    let mut world = World::new(4, 3);
-    world.run(40);
-    let changes = world.peers[0].get_changes(&[]).into_iter();
-    let both =
-        changes.flat_map(|mut change| [change.raw_bytes().to_vec(), change.bytes().into_owned()]);
-    run("chunks", 1, both.collect(), chunk);
+    run("chunks", Target::Chunk, 1);
 }
 
 /// Automerge may panic on a whole document, where that is caught; what comes out
 /// of it passes the same admission as any change.
 #[test]
 fn mutated_documents_do_no_harm_g1_g2() {
-    let mut corpus = Vec::new();
-    for seed in 0..6 {
-        let mut world = World::new(seed, 3);
-        world.run(6 + seed as usize * 6);
-        corpus.extend([world.peers[0].save(), world.peers[0].save_nocompress()]);
-    }
-    run("documents", 2, corpus, document);
+    run("documents", Target::Document, 2);
 }
 
-/// Gives mutants of a corpus to a target until the time is over.
-fn run(name: &str, seconds: u64, corpus: Vec<Vec<u8>>, target: fn(&[u8]) -> Fate) {
+/// Gives mutants of block after block to a target until the time is over.
+fn run(name: &str, target: Target, seconds: u64) {
     let end = Instant::now() + Duration::from_secs(number("SMALLWIN_FUZZ_SECONDS", seconds));
-    let mut dice = Dice::seeded(number("SMALLWIN_FUZZ_SEED", 1));
     let mut fates: BTreeMap<Fate, u64> = BTreeMap::new();
-    let mut slowest = (Duration::ZERO, Vec::new());
+    let mut slowest = Duration::ZERO;
+    let mut seed = number("SMALLWIN_FUZZ_SEED", 1);
     while Instant::now() < end {
-        let mut bytes = dice.pick(&corpus).unwrap().clone();
-        for _ in 0..dice.below(4) {
-            mutate(&mut dice, &mut bytes);
+        let mut block = Block::new(target, seed);
+        for position in 0..100 {
+            let start = Instant::now();
+            match block.one() {
+                Ok(fate) => *fates.entry(fate).or_default() += 1,
+                Err(broken) => panic!("block {seed}, input {position}: {broken:?}"),
+            }
+            slowest = slowest.max(start.elapsed());
         }
-        fix_checksum(&mut bytes);
-        let start = Instant::now();
-        *fates.entry(target(&bytes)).or_default() += 1;
-        if start.elapsed() > slowest.0 {
-            slowest = (start.elapsed(), bytes);
-        }
+        seed += 1;
     }
-    println!(
-        "{name}: {fates:?}, slowest {:?} for {} bytes",
-        slowest.0,
-        slowest.1.len()
-    );
+    println!("{name}: {fates:?}, slowest {slowest:?}");
     assert!(fates.get(&Fate::Passed).is_some_and(|passed| *passed > 10));
-}
-
-fn unhex(text: &str) -> Vec<u8> {
-    (0..text.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
-        .collect()
 }
 
 /// Writes examples in the form of `tests/corpus/changes.json`.

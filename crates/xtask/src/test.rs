@@ -3,17 +3,18 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use anyhow::{Context, Result, bail};
 
-use crate::{check, npm, program::Program, stage::Stages, tools};
+use crate::{check, npm, program::Program, soak, stage::Stages, tools};
 
 /// How often a writing process is killed in each test run.
 const CRASH_ROUNDS: &str = "100";
 
-/// How long each fuzz test mutates bytes in each test run.
-const FUZZ_SECONDS: &str = "10";
+/// How long hostile bytes are tried in each test run, on all cores.
+const HOSTILE_TIME: Duration = Duration::from_secs(60);
 
 /// Runs every stage and stops at the first failure.
 pub(crate) fn run(root: &Path) -> Result<()> {
@@ -41,18 +42,8 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     stages.run("crash: kills at random moments", || {
         crash(root, CRASH_ROUNDS)
     })?;
-    stages.run("fuzz: bytes against the gate", || {
-        let arguments = [
-            "test",
-            "--package",
-            "smallwin-gate",
-            "--test",
-            "fuzz",
-            "--quiet",
-        ];
-        Program::cargo(root, &arguments)
-            .with("SMALLWIN_FUZZ_SECONDS", FUZZ_SECONDS)
-            .run()
+    stages.run("hostile bytes: a minute of them", || {
+        soak::gate::short(root, HOSTILE_TIME)
     })?;
     stages.run("nodes: processes, sockets, command line", || {
         Program::cargo(root, &["test", "--package", "smallwin-tests", "--quiet"])

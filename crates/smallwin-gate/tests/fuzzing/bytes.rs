@@ -1,3 +1,7 @@
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::DeflateEncoder;
 use sha2::{Digest, Sha256};
 
 use super::dice::Dice;
@@ -34,6 +38,24 @@ pub fn chunk(kind: u8, body: &[u8]) -> Vec<u8> {
         .chain_update(body)
         .finalize();
     [&[0x85, 0x6f, 0x4a, 0x83], &hash[..4], &head, body].concat()
+}
+
+/// Deflates a change chunk (type 1); its checksum stays, as it is that of the raw change.
+pub fn deflate_chunk(bytes: &mut Vec<u8>) {
+    let mut at = 9;
+    if bytes.get(8) == Some(&1) && read_unsigned(bytes, &mut at).is_some() {
+        let body = deflate(&bytes[at..]);
+        bytes.truncate(8);
+        bytes.push(2);
+        write_unsigned(bytes, body.len() as u64);
+        bytes.extend(body);
+    }
+}
+
+pub fn deflate(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
 }
 
 /// Writes length and checksum of a raw change or document anew.

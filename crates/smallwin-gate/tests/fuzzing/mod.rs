@@ -14,9 +14,13 @@
 )]
 
 pub mod apply;
+pub mod block;
 pub mod bytes;
+pub mod cbor;
 pub mod columns;
 pub mod dice;
+pub mod document;
+pub mod message;
 pub mod mutate;
 pub mod raw;
 pub mod run;
