@@ -1,6 +1,7 @@
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+import { pageFiles } from "./plugins/page-files.ts";
 import { precompress } from "./plugins/precompress.ts";
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
@@ -26,7 +27,7 @@ const POLICY = [
 const proxy = { "/sync": { target: process.env["SMALLWIN_NODE"] ?? "http://127.0.0.1:7171", ws: true } };
 
 export default defineConfig({
-  plugins: [svelte(), precompress()],
+  plugins: [svelte(), pageFiles(), precompress()],
   resolve: {
     // The slim entries leave the WebAssembly to us (`?url`), so that it is one
     // cacheable file and the policy needs no inline script.
@@ -43,6 +44,13 @@ export default defineConfig({
     // A data: URL would need a wider policy.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    rollupOptions: {
+      input: { index: here("./index.html"), "service-worker": here("./src/service-worker.ts") },
+      output: {
+        // The browser looks for a new version under the same name.
+        entryFileNames: ({ name }) => (name === "service-worker" ? "service-worker.js" : "assets/[name]-[hash].js"),
+      },
+    },
     sourcemap: false,
     chunkSizeWarningLimit: 700,
   },

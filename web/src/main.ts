@@ -5,6 +5,7 @@ import wasmUrl from "@automerge/automerge/automerge.wasm?url";
 import { mount } from "svelte";
 import "./styles/tokens.css";
 import "./styles/base.css";
+import { keepPage } from "./offline.ts";
 import { Client } from "./sync/client.ts";
 import { openDatabase } from "./sync/database.ts";
 import AppView from "./views/App.svelte";
@@ -29,4 +30,8 @@ async function start(): Promise<void> {
     tabs: true,
   });
   await app.begin(client, database);
+  keepPage((take) => app.offerVersion(take)).catch((fault: unknown) => {
+    // The page works all the same, as long as there is a network.
+    console.warn("this browser does not keep the page", fault);
+  });
 }

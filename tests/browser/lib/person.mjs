@@ -5,12 +5,14 @@ import { until } from "./wait.mjs";
 export class Person {
   /**
    * Opens the node's pairing link in a fresh browser profile and gives a name.
-   * With `script` the page runs that instead of its own.
+   * With `script` the page runs that instead of its own; with `authority` it is reached under that name.
    */
-  static async pair(browser, node, name, { script } = {}) {
+  static async pair(browser, node, name, { script, authority = node.authority } = {}) {
     const person = new Person();
     person.name = name;
-    person.context = await browser.newContext({ locale: "nl-NL", acceptDownloads: true });
+    // What the service worker keeps would come before the script.
+    const serviceWorkers = script ? "block" : "allow";
+    person.context = await browser.newContext({ locale: "nl-NL", acceptDownloads: true, serviceWorkers });
     if (script) await person.context.route("**/assets/index-*.js", (route) => route.fulfill({ path: script }));
     person.page = await person.context.newPage();
     person.complaints = [];
@@ -18,7 +20,7 @@ export class Person {
     person.page.on("console", (message) => {
       if (message.type() === "error") person.complaints.push(message.text());
     });
-    await person.page.goto((await node.must(["pair"])).trim());
+    await person.page.goto((await node.must(["pair"])).trim().replace(node.authority, authority));
     await person.page.getByTestId("name-input").fill(name);
     await person.page.getByTestId("name-submit").click();
     await person.page.getByTestId("new-link").waitFor();
@@ -165,6 +167,12 @@ export class Person {
 
   /** Loads the page again, as after a break. */
   async reload() { await this.page.reload(); }
+
+  /** Waits until the browser could open the page without a network. */
+  untilPageIsKept() {
+    return until(`${this.name}'s browser keeps the page`, () =>
+      this.page.evaluate(() => navigator.serviceWorker.controller?.state === "activated"));
+  }
 
   status() { return this.page.getByTestId("status-line").textContent(); }
 

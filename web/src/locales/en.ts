@@ -24,6 +24,8 @@ export const en: Catalogue = {
     notFoundHelp: "The link may be old. Go back to the start and choose what you are looking for.",
     failed: "That did not work. Try once more.",
     storageFailed: "This browser cannot save now. Its storage may be full. Copy your text to be safe.",
+    newVersion: "There is a new version of Small Wins. Your text stays.",
+    takeVersion: "Renew now",
     failedStart: "The app cannot start in this browser.",
     failedStartHelp:
       "Leave private browsing, allow storage for this page and try again. Use a recent version of your browser.",
@@ -40,6 +42,12 @@ export const en: Catalogue = {
     connecting: "Looking for a connection…",
     online: "Connected",
     readOnly: "The computer cannot save now. Its disk may be full. Your text stays on this device.",
+  },
+  settings: {
+    storage: "Storage in this browser",
+    stays: "This browser keeps your Small Wins and does not clear them by itself.",
+    mayGo:
+      "This browser may clear your Small Wins when the disk gets full. Does your text say “Shared”? Then it is somewhere else too.",
   },
   pairing: {
     title: "Pair this browser",

@@ -24,6 +24,8 @@ export const nl = {
     notFoundHelp: "De link is misschien oud. Ga terug naar het begin en kies daar wat je zoekt.",
     failed: "Dit lukte niet. Probeer het nog een keer.",
     storageFailed: "Deze browser kan nu niet bewaren. Misschien is de opslag vol. Kopieer je tekst voor de zekerheid.",
+    newVersion: "Er is een nieuwe versie van Small Wins. Je tekst blijft bewaard.",
+    takeVersion: "Nu vernieuwen",
     failedStart: "De app kan niet starten in deze browser.",
     failedStartHelp:
       "Zet privé-venster uit, sta opslag toe voor deze pagina en probeer het opnieuw. Gebruik een recente versie van je browser.",
@@ -40,6 +42,12 @@ export const nl = {
     connecting: "Verbinding zoeken…",
     online: "Verbonden",
     readOnly: "De computer kan nu niet bewaren. Misschien is de schijf vol. Je tekst blijft op dit apparaat.",
+  },
+  settings: {
+    storage: "Opslag in deze browser",
+    stays: "Deze browser bewaart je Small Wins en ruimt ze niet vanzelf op.",
+    mayGo:
+      "Deze browser mag je Small Wins opruimen als de schijf vol raakt. Staat er bij je tekst “Gedeeld”? Dan staat hij ook ergens anders.",
   },
   pairing: {
     title: "Koppel deze browser",

@@ -210,6 +210,11 @@ export class Documents {
     });
   }
 
+  /** Keeps what is new in all open documents. */
+  async keepAll(): Promise<void> {
+    await Promise.all(this.all().map((document) => this.keep(document)));
+  }
+
   /**
    * What must stand before a sync message about a document: its changes kept, and the
    * frontiers that the node has not got on this connection.
