@@ -25,3 +25,13 @@ pub fn start(filter: &str, format: LogFormat) -> Result<(), ConfigError> {
     };
     Ok(())
 }
+
+/// Lets panics of this process say where they happened and nothing else: their words may hold
+/// content of a document.
+pub fn quiet_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        let place = place.unwrap_or_default();
+        tracing::error!("panicked at {place}; what it says is left out, since it may hold content");
+    }));
+}

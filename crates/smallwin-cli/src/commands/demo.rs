@@ -35,6 +35,7 @@ pub(super) async fn run(data: Option<PathBuf>, args: &ServeArgs) -> anyhow::Resu
     let config = config(data, args)?;
     let browser = config.browser;
     logging::start(&config.log, config.log_format)?;
+    logging::quiet_panics();
     let node = start(config).await?;
     if node.handle().circles().await?.is_empty() {
         output::line("Writing the worked example…")?;

@@ -15,6 +15,7 @@ pub(super) async fn run(data: PathBuf, args: &ServeArgs) -> anyhow::Result<()> {
     let config = config(data, args)?;
     let browser = config.browser;
     logging::start(&config.log, config.log_format)?;
+    logging::quiet_panics();
     let node = start(config).await?;
     announce(&node, browser).await?;
     until_stopped(node).await
