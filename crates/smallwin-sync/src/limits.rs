@@ -1,5 +1,7 @@
 //! Every limit of the engine, with its reason (rules G2 and S2).
 
+use smallwin_gate::limits as gate;
+
 /// Points of the fault for which a connection is closed. With the default of 640 a key may
 /// break a rule 64 times at once, and about once a minute for ever: a client with a fault of its
 /// own is not shut out at the first one, a loop is.
@@ -75,13 +77,16 @@ pub struct Limits {
     /// Bytes of sync messages that may wait for one document while it loads or is being kept.
     /// More closes the connection that brings them: its frames may not be dropped singly.
     pub inbox_bytes_max: usize,
-    /// Bytes of pending changes of one document.
+    /// Pending changes of one document that one peer brought. One that sends in causal order
+    /// and after its frontiers has none.
+    pub pending_per_peer_max: usize,
+    /// Bytes of the pending changes of one document that one peer brought.
+    pub pending_bytes_per_peer_max: usize,
+    /// Bytes of all pending changes of one document, whatever the number of peers.
     pub pending_bytes_max: usize,
-    /// Pending changes of one document.
-    pub pending_max: usize,
     /// Milliseconds after which a sender is told that its changes still lack a signature.
     pub unsigned_ms: u64,
-    /// Frontiers of one document that wait for their change.
+    /// Frontiers of one document that one peer brought and that wait for their change.
     pub frontiers_waiting_max: usize,
     /// Frontiers in one frame; each costs a signature check of some 80 µs.
     pub frontiers_per_frame_max: usize,
@@ -114,7 +119,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
-            frame_bytes_max: smallwin_gate::limits::FRAME_BYTES_MAX,
+            frame_bytes_max: gate::FRAME_BYTES_MAX,
             hello_bytes_max: 4096,
             handshake_ms: 10_000,
             conns_max: 512,
@@ -150,8 +155,9 @@ impl Default for Limits {
             documents_open_max: 256,
             documents_per_conn_max: 8192,
             inbox_bytes_max: 32 << 20,
-            pending_bytes_max: 8 << 20,
-            pending_max: 10_000,
+            pending_per_peer_max: gate::ORPHANS_PER_PEER_MAX,
+            pending_bytes_per_peer_max: gate::ORPHAN_BYTES_PER_PEER_MAX,
+            pending_bytes_max: gate::ORPHAN_BYTES_MAX,
             unsigned_ms: 10_000,
             frontiers_waiting_max: 1024,
             frontiers_per_frame_max: 256,

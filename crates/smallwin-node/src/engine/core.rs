@@ -403,6 +403,12 @@ fn log(notice: &Notice) {
                 "changes were kept aside"
             );
         }
+        Notice::Equivocation { document, .. } => {
+            warn!(
+                ?document,
+                "an author made two changes with one number; the later one is kept as proof"
+            );
+        }
         Notice::OpenFailed { document, why } => {
             error!(?document, why, "a document could not be read")
         }

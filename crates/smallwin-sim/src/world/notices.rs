@@ -40,6 +40,10 @@ impl World {
                     format_args!("keeps {hashes} of {name} aside: {reason}"),
                 );
             }
+            Notice::Equivocation { document, .. } => {
+                let name = self.name(&document);
+                self.tell(site, format_args!("has proof of an equivocation in {name}"));
+            }
             Notice::RefusedByPeer {
                 conn,
                 document,

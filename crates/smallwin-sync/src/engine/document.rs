@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use automerge::{Automerge, sync};
 use smallwin_circle::{CircleId, DeviceKey, DocumentRef, Frontier};
-use smallwin_gate::{ChangeHeader, ChangeIndex};
+use smallwin_gate::{ChangeHeader, Evidence, OpIndex};
 
 use super::refused::RefusedChange;
 use crate::{ConnId, Millis, Request};
@@ -35,7 +35,7 @@ pub(crate) enum Home {
 pub(crate) struct Document {
     pub(crate) home: Home,
     pub(crate) live: Automerge,
-    pub(crate) index: ChangeIndex,
+    pub(crate) index: OpIndex,
     /// Per actor the newest frontier whose change is applied.
     pub(crate) frontiers: BTreeMap<[u8; 40], Frontier>,
     /// Verified frontiers whose change is not applied yet, by actor, seq and hash.
@@ -44,6 +44,8 @@ pub(crate) struct Document {
     pub(crate) pending_bytes: usize,
     pub(crate) refused: BTreeMap<[u8; 32], RefusedChange>,
     pub(crate) refused_bytes: usize,
+    /// What proves that an author contradicts itself.
+    pub(crate) evidence: Evidence,
     pub(crate) flight: Option<Flight>,
     pub(crate) inbox: VecDeque<Incoming>,
     pub(crate) inbox_bytes: usize,

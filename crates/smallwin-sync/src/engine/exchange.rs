@@ -397,7 +397,7 @@ impl Document {
         first.is_some_and(|have| {
             have.last_sync
                 .iter()
-                .any(|hash| !self.index.contains(&hash.0))
+                .any(|hash| !self.index.changes().contains(&hash.0))
         })
     }
 
@@ -408,7 +408,9 @@ impl Document {
         let mut seen = BTreeSet::new();
         let mut left: Vec<[u8; 32]> = heads.iter().map(|head| head.0).collect();
         while let Some(hash) = left.pop() {
-            if self.index.contains(&hash) || self.refused.contains_key(&hash) || !seen.insert(hash)
+            if self.index.changes().contains(&hash)
+                || self.refused.contains_key(&hash)
+                || !seen.insert(hash)
             {
                 continue;
             }

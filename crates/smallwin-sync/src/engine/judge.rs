@@ -6,10 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use smallwin_circle::DeviceKey;
-use smallwin_gate::{ChangeHeader, ChangeIndex, Rules};
+use smallwin_gate::{ChangeHeader, OpIndex, Refused, Rules, open_change};
 
 use super::document::{Document, Pending, Verdict};
-use super::refused::{MALFORMED, RefusedChange};
+use super::refused::{EQUIVOCATION, MALFORMED, RefusedChange};
 
 /// What the log says about the writers of one document.
 #[derive(Debug)]
@@ -28,11 +28,12 @@ pub(crate) enum Writers {
 pub(super) fn judge(
     document: &Document,
     writers: &Writers,
-    index: &mut ChangeIndex,
+    index: &mut OpIndex,
     rules: &Rules,
     is_reconsidered: bool,
 ) -> Verdict {
     let candidates = Candidates::of(document, is_reconsidered);
+    let before = index.mark();
     let mut distrusted = BTreeSet::new();
     loop {
         let (proven, mut standings) = prove(&candidates, writers, index, &mut distrusted);
@@ -41,7 +42,7 @@ pub(super) fn judge(
         // otherwise those who never see it could not come to the same.
         let admitted: BTreeSet<&[u8; 32]> = verdict.admitted.iter().collect();
         let is_broken = |place: &&Place| {
-            standings.get(&place.2) == Some(&Standing::Bad)
+            matches!(standings.get(&place.2), Some(Standing::Bad(_)))
                 && chain(&candidates, place)
                     .iter()
                     .any(|hash| admitted.contains(hash))
@@ -55,24 +56,8 @@ pub(super) fn judge(
             return verdict;
         }
         distrusted.extend(broken);
-        *index = index_of(document, &[], rules);
+        index.rollback(before);
     }
-}
-
-/// The index of the document and of some changes that are to be applied to it.
-pub(super) fn index_of(document: &Document, more: &[[u8; 32]], rules: &Rules) -> ChangeIndex {
-    let candidates = Candidates::of(document, true);
-    let mut index = ChangeIndex::new();
-    for change in document.live.get_changes(&[]) {
-        if let Ok(header) = smallwin_gate::read_change(change.raw_bytes()) {
-            // It was admitted before.
-            let _admitted = index.admit(&header, rules);
-        }
-    }
-    for header in more.iter().filter_map(|hash| candidates.header(hash)) {
-        let _admitted = index.admit(header, rules);
-    }
-    index
 }
 
 /// An actor, the seq and the hash of a frontier.
@@ -82,7 +67,7 @@ type Place = ([u8; 40], u64, [u8; 32]);
 fn prove(
     candidates: &Candidates<'_>,
     writers: &Writers,
-    index: &ChangeIndex,
+    index: &OpIndex,
     distrusted: &mut BTreeSet<Place>,
 ) -> (Proven, BTreeMap<[u8; 32], Standing>) {
     loop {
@@ -104,7 +89,7 @@ fn decide(
     candidates: &Candidates<'_>,
     writers: &Writers,
     proven: &Proven,
-    index: &mut ChangeIndex,
+    index: &mut OpIndex,
     rules: &Rules,
     standings: &mut BTreeMap<[u8; 32], Standing>,
 ) -> Verdict {
@@ -122,7 +107,7 @@ fn decide(
     for (hash, pending) in &candidates.document.pending {
         match standings.get(hash) {
             Some(Standing::Admitted) => {}
-            Some(Standing::Bad) => verdict.refused.push((*hash, MALFORMED)),
+            Some(Standing::Bad(code)) => verdict.refused.push((*hash, code)),
             Some(Standing::Incomplete) | None => {
                 if let Root::No(code) = standing_of(candidates, &pending.header, proven, writers) {
                     verdict.refused.push((*hash, code));
@@ -170,16 +155,20 @@ impl<'a> Candidates<'a> {
         pending.or_else(|| self.refused(hash).map(|refused| &refused.header))
     }
 
+    fn bytes(&self, hash: &[u8; 32]) -> Option<&'a [u8]> {
+        let pending = self.pending(hash).map(|pending| &pending.bytes);
+        let bytes = pending.or_else(|| self.refused(hash).map(|refused| &refused.bytes));
+        bytes.map(Vec::as_slice)
+    }
+
     fn author(&self, hash: &[u8; 32]) -> Option<DeviceKey> {
         let pending = self.pending(hash).and_then(|pending| pending.author);
         pending.or_else(|| self.refused(hash).and_then(|refused| refused.author))
     }
 
-    fn is_final(&self, hash: &[u8; 32]) -> bool {
-        self.document
-            .refused
-            .get(hash)
-            .is_some_and(RefusedChange::is_final)
+    /// The code of a change that nothing can make admitted any more.
+    fn final_code(&self, hash: &[u8; 32]) -> Option<&'static str> {
+        self.document.refused.get(hash)?.final_code()
     }
 
     /// Whether its author was proven before: storage holds it, or it was refused for want of a right.
@@ -205,7 +194,7 @@ enum Standing {
     /// It is not proven, or something that it builds on is not or is not here.
     Incomplete,
     /// It, or something that it builds on, breaks a rule that nothing later can mend.
-    Bad,
+    Bad(&'static str),
 }
 
 /// Whether a change is admitted for its own sake.
@@ -318,37 +307,39 @@ fn chain(candidates: &Candidates<'_>, (actor, seq, hash): &Place) -> Vec<[u8; 32
 /// The candidates that build on something that is not here, not proven, or malformed.
 fn blocked(
     candidates: &Candidates<'_>,
-    index: &ChangeIndex,
+    index: &OpIndex,
     proven: &Proven,
 ) -> BTreeMap<[u8; 32], Standing> {
     let mut dependents: BTreeMap<[u8; 32], Vec<[u8; 32]>> = BTreeMap::new();
     let mut bad = Vec::new();
     let mut incomplete = Vec::new();
+    let index = index.changes();
     for hash in candidates.hashes() {
         let Some(header) = candidates.header(&hash) else {
             continue;
         };
         if !proven.has(&hash) {
-            incomplete.push(hash);
+            incomplete.push((hash, Standing::Incomplete));
         }
         for dep in header.deps.iter().filter(|dep| !index.contains(dep)) {
             if candidates.header(dep).is_some() {
                 dependents.entry(*dep).or_default().push(hash);
-            } else if candidates.is_final(dep) {
-                bad.push(hash);
+            } else if let Some(code) = candidates.final_code(dep) {
+                bad.push((hash, Standing::Bad(code)));
             } else {
-                incomplete.push(hash);
+                incomplete.push((hash, Standing::Incomplete));
             }
         }
     }
     let mut standings = BTreeMap::new();
-    for (standing, mut left) in [(Standing::Bad, bad), (Standing::Incomplete, incomplete)] {
-        while let Some(hash) = left.pop() {
+    for mut left in [bad, incomplete] {
+        while let Some((hash, standing)) = left.pop() {
             if standings.contains_key(&hash) {
                 continue;
             }
             standings.insert(hash, standing);
-            left.extend(dependents.get(&hash).into_iter().flatten());
+            let above = dependents.get(&hash).into_iter().flatten();
+            left.extend(above.map(|hash| (*hash, standing)));
         }
     }
     standings
@@ -358,7 +349,7 @@ fn blocked(
 fn admit_closure(
     root: [u8; 32],
     candidates: &Candidates<'_>,
-    index: &mut ChangeIndex,
+    index: &mut OpIndex,
     rules: &Rules,
     standings: &mut BTreeMap<[u8; 32], Standing>,
     verdict: &mut Verdict,
@@ -372,25 +363,41 @@ fn admit_closure(
             stack.pop();
             continue;
         };
-        let is_bad = header
-            .deps
-            .iter()
-            .any(|dep| standings.get(dep) == Some(&Standing::Bad));
+        let bad = header.deps.iter().find_map(|dep| match standings.get(dep) {
+            Some(Standing::Bad(code)) => Some(*code),
+            _ => None,
+        });
         let open: Vec<[u8; 32]> = header
             .deps
             .iter()
-            .filter(|dep| !index.contains(dep))
+            .filter(|dep| !index.changes().contains(dep))
             .copied()
             .collect();
-        if is_bad {
-            standings.insert(hash, Standing::Bad);
+        if let Some(code) = bad {
+            standings.insert(hash, Standing::Bad(code));
         } else if !open.is_empty() {
             stack.extend(open);
-        } else if index.admit(header, rules).is_ok() {
-            verdict.admitted.push(hash);
-            standings.insert(hash, Standing::Admitted);
         } else {
-            standings.insert(hash, Standing::Bad);
+            let bytes = candidates.bytes(&hash).unwrap_or_default();
+            let standing = match admit(bytes, index, rules) {
+                Ok(()) => {
+                    verdict.admitted.push(hash);
+                    Standing::Admitted
+                }
+                Err(code) => Standing::Bad(code),
+            };
+            standings.insert(hash, standing);
         }
     }
+}
+
+/// Puts a change into the index, or says with which code it is refused for good.
+pub(super) fn admit(bytes: &[u8], index: &mut OpIndex, rules: &Rules) -> Result<(), &'static str> {
+    let change = open_change(bytes).map_err(|_| MALFORMED)?;
+    index
+        .admit(&change, rules)
+        .map_err(|refused| match refused {
+            Refused::Equivocation { .. } => EQUIVOCATION,
+            _ => MALFORMED,
+        })
 }

@@ -99,8 +99,15 @@ impl Engine {
                 .entry(change.reason.clone())
                 .or_default()
                 .push(hash);
-            document.take_refused(change);
+            let actor = change.header.actor.clone();
+            let is_proof = document.take_refused(change);
             self.totals.changes_refused += 1;
+            if is_proof {
+                self.notice(Notice::Equivocation {
+                    document: key,
+                    actor,
+                });
+            }
         }
         for (reason, hashes) in by_reason {
             self.notice(Notice::Refused {
@@ -121,7 +128,7 @@ impl Engine {
             };
             let missing: Vec<[u8; 32]> = hashes
                 .into_iter()
-                .filter(|hash| !document.index.contains(hash))
+                .filter(|hash| !document.index.changes().contains(hash))
                 .collect();
             let reason = missing
                 .iter()
@@ -150,9 +157,9 @@ impl Engine {
         }
     }
 
-    /// Peers that bring more than may wait are closed: their frames may not be dropped singly.
+    /// A peer that brings more than may wait is closed: its frames may not be dropped singly. What
+    /// others brought waits on.
     fn bound_pending(&mut self, key: &DocKey) {
-        let limits = &self.config.limits;
         let Some(Slot::Open(document)) = self.documents.get_mut(key) else {
             return;
         };
@@ -162,19 +169,37 @@ impl Engine {
             .values_mut()
             .for_each(|pending| pending.from.retain(|conn| conns.contains_key(conn)));
         document.forget_orphans();
-        if document.pending.len() <= limits.pending_max
-            && document.pending_bytes <= limits.pending_bytes_max
-        {
-            return;
-        }
-        let bringers: BTreeSet<ConnId> = document
-            .pending
-            .values()
-            .flat_map(|pending| pending.from.iter().copied())
-            .collect();
-        for conn in bringers {
+        while let Some(conn) = self.brings_too_much(key) {
             self.close(conn, code::POLICY, "too-many-pending");
         }
+    }
+
+    /// A peer whose waiting changes pass what one may have, or who has most when all pass what a
+    /// document may have. A change counts for one of those who brought it.
+    fn brings_too_much(&self, key: &DocKey) -> Option<ConnId> {
+        let limits = &self.config.limits;
+        let Some(Slot::Open(document)) = self.documents.get(key) else {
+            return None;
+        };
+        if document.pending.len() <= limits.pending_per_peer_max
+            && document.pending_bytes <= limits.pending_bytes_per_peer_max
+        {
+            return None;
+        }
+        let mut held: BTreeMap<ConnId, (usize, usize)> = BTreeMap::new();
+        for pending in document.pending.values() {
+            if let Some(conn) = pending.from.first() {
+                let (count, bytes) = held.entry(*conn).or_default();
+                *count += 1;
+                *bytes += pending.bytes.len();
+            }
+        }
+        let most = held.iter().max_by_key(|(_, (_, bytes))| *bytes);
+        let over = held.iter().find(|(_, (count, bytes))| {
+            *count > limits.pending_per_peer_max || *bytes > limits.pending_bytes_per_peer_max
+        });
+        let is_full = document.pending_bytes > limits.pending_bytes_max;
+        over.or(most.filter(|_| is_full)).map(|(conn, _)| *conn)
     }
 
     /// Peers of the open space that asked for a document nobody had.
@@ -208,8 +233,11 @@ impl Document {
             }
         }
         let (frontiers, refused) = (&self.frontiers, &self.refused);
+        let changes = self.index.changes();
         self.loose.retain(|(actor, seq, hash), _| {
-            let is_applied = frontiers.get(actor).is_some_and(|known| known.seq >= *seq);
+            // One that names another change than was applied proves a contradiction.
+            let is_applied = frontiers.get(actor).is_some_and(|known| known.seq >= *seq)
+                && changes.change_of(actor, *seq) == Some(*hash);
             let is_outdone =
                 refused.contains_key(hash) && aside.get(actor).is_some_and(|newest| newest > seq);
             !is_applied && !is_outdone

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use automerge::{Automerge, Change};
 use smallwin_circle::{DeviceKey, Frontier};
-use smallwin_gate::ChangeIndex;
+use smallwin_gate::{Evidence, OpIndex};
 
 use super::Engine;
 use super::apply::changes_of_document;
 use super::document::{Document, GateChange, Home, Incoming, Loose, Pending, Slot};
-use super::judge::author;
-use super::refused::RefusedChange;
+use super::judge::{admit, author};
+use super::refused::{EQUIVOCATION, RefusedChange};
 use crate::{ConnId, DocKey, Effect, Millis, Notice, Request, StoredDocument, WriteRefused};
 
 impl Engine {
@@ -104,13 +104,14 @@ impl Engine {
     ) -> Document {
         let mut document = Document {
             live: Automerge::new(),
-            index: ChangeIndex::new(),
+            index: OpIndex::new(),
             frontiers: BTreeMap::new(),
             loose: BTreeMap::new(),
             pending: BTreeMap::new(),
             pending_bytes: 0,
             refused: BTreeMap::new(),
             refused_bytes: 0,
+            evidence: Evidence::new(),
             flight: None,
             inbox: VecDeque::new(),
             inbox_bytes: 0,
@@ -122,15 +123,9 @@ impl Engine {
         };
         if let Home::Circle(_, named) = &document.home
             && let Some(first) = self.config.first_changes.get(&named.kind)
-            && let (Ok(header), Ok(change)) = (
-                smallwin_gate::read_change(first),
-                Change::from_bytes(first.clone()),
-            )
+            && let Ok(change) = Change::from_bytes(first.clone())
             && document.live.apply_changes([change]).is_ok()
-            && document
-                .index
-                .admit(&header, &self.rules(&document.home))
-                .is_err()
+            && admit(first, &mut document.index, &self.rules(&document.home)).is_err()
         {
             // Our own constant bytes: the engine's tests hold every kind to this.
             document.live = Automerge::new();
@@ -329,7 +324,7 @@ impl Document {
     ) {
         let GateChange { header, bytes } = change;
         let hash = header.hash;
-        if self.index.contains(&hash) || self.refused.contains_key(&hash) {
+        if self.index.changes().contains(&hash) || self.refused.contains_key(&hash) {
             return;
         }
         if !self.pending.contains_key(&hash) {
@@ -364,7 +359,7 @@ impl Document {
 
     /// Takes over a change that waited before the document began anew.
     pub(super) fn carry(&mut self, hash: [u8; 32], pending: Pending) {
-        if !self.index.contains(&hash) && !self.refused.contains_key(&hash) {
+        if !self.index.changes().contains(&hash) && !self.refused.contains_key(&hash) {
             self.pending_bytes += pending.bytes.len();
             if let Some(before) = self.pending.insert(hash, pending) {
                 self.pending_bytes = self.pending_bytes.saturating_sub(before.bytes.len());
@@ -390,18 +385,35 @@ impl Document {
         Some(pending)
     }
 
-    /// Keeps a change aside.
-    pub(super) fn take_refused(&mut self, refused: RefusedChange) {
+    /// Keeps a change aside; says whether it newly proves that its author contradicts itself.
+    pub(super) fn take_refused(&mut self, refused: RefusedChange) -> bool {
+        let is_proof = self.note_contradiction(&refused);
         self.refused_bytes += refused.bytes.len();
         if let Some(before) = self.refused.insert(refused.header.hash, refused) {
             self.refused_bytes = self.refused_bytes.saturating_sub(before.bytes.len());
         }
+        is_proof
+    }
+
+    fn note_contradiction(&mut self, refused: &RefusedChange) -> bool {
+        let header = &refused.header;
+        let admitted = self.index.changes().change_of(&header.actor, header.seq);
+        refused.reason == EQUIVOCATION
+            && admitted.is_some_and(|admitted| {
+                self.evidence.keep(
+                    &header.actor,
+                    header.seq,
+                    admitted,
+                    header.hash,
+                    &refused.bytes,
+                )
+            })
     }
 
     /// Keeps a change aside as storage held it, unless it is known otherwise.
     fn keep_aside(&mut self, refused: RefusedChange) {
         let hash = refused.header.hash;
-        if self.index.contains(&hash) || self.refused.contains_key(&hash) {
+        if self.index.changes().contains(&hash) || self.refused.contains_key(&hash) {
             return;
         }
         if let Some(frontier) = refused.frontier {

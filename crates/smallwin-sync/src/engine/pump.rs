@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use automerge::Automerge;
 use smallwin_circle::Frontier;
-use smallwin_gate::ChangeIndex;
+use smallwin_gate::OpIndex;
 
 use super::Engine;
 use super::apply::apply;
 use super::document::{Document, Flight, Home, Incoming, Loose, Participant, Slot, Verdict};
-use super::judge::{index_of, judge};
+use super::judge::{admit, judge};
 use super::keep::Work;
 use super::refused::{MALFORMED, RefusedChange};
 use super::send::code;
@@ -32,15 +33,34 @@ impl Engine {
         let writers = self.writers(&document);
         let rules = self.rules(&document.home);
         let mut index = std::mem::take(&mut document.index);
-        let verdict = judge(&document, &writers, &mut index, &rules, is_reconsidered);
-        let (flight, writes) = self.flight(key, &document, &index, verdict, participants, requests);
-        // Changes that Automerge could not take must leave the index again.
-        document.index = if flight.failed {
-            index_of(&document, &flight.flight.admitted, &rules)
-        } else {
-            index
-        };
-        document.flight = Some(flight.flight);
+        let before = index.mark();
+        let mut verdict = judge(&document, &writers, &mut index, &rules, is_reconsidered);
+        let changes: Vec<([u8; 32], &[u8])> = verdict
+            .admitted
+            .iter()
+            .filter_map(|hash| Some((*hash, document.bytes_of(hash)?)))
+            .collect();
+        let (next, failed) = apply(&document.live, &changes);
+        if !failed.is_empty() {
+            // They passed the gate, and Automerge cannot take them: they leave the index again.
+            self.totals.panics_caught += failed.len() as u64;
+            verdict.quarantine(&failed);
+            index.rollback(before);
+            for (_, bytes) in changes.iter().filter(|(hash, _)| !failed.contains(hash)) {
+                let _admitted_before = admit(bytes, &mut index, &rules);
+            }
+        }
+        let (flight, writes) = self.flight(
+            key,
+            &document,
+            &index,
+            next,
+            verdict,
+            participants,
+            requests,
+        );
+        document.index = index;
+        document.flight = Some(flight);
         self.documents.insert(*key, Slot::Open(document));
         if writes.is_empty() {
             self.land_document(*key);
@@ -120,7 +140,8 @@ impl Engine {
         (participants, requests)
     }
 
-    /// Remembers frontiers whose signature fits and that prove something new.
+    /// Remembers frontiers whose signature fits and that prove something new, be it that their
+    /// author contradicts itself.
     fn take_frontiers(&mut self, conn: ConnId, document: &mut Document, items: &[u8]) {
         let Home::Circle(circle, named) = document.home.clone() else {
             return;
@@ -130,8 +151,7 @@ impl Engine {
             let Ok(frontier) = Frontier::decode(item) else {
                 continue;
             };
-            let known = document.frontiers.get(&frontier.actor);
-            if known.is_some_and(|known| known.seq >= frontier.seq) {
+            if document.is_covered(&frontier) {
                 continue;
             }
             let place = (frontier.actor, frontier.seq, frontier.hash);
@@ -147,7 +167,8 @@ impl Engine {
                 self.close(conn, code::POLICY, "bad-frontier");
                 return;
             }
-            if document.loose.len() >= self.config.limits.frontiers_waiting_max {
+            let brought = document.loose.values().filter(|it| it.from.contains(&conn));
+            if brought.count() >= self.config.limits.frontiers_waiting_max {
                 self.close(conn, code::POLICY, "too-many-frontiers");
                 return;
             }
@@ -156,28 +177,17 @@ impl Engine {
     }
 
     /// What a verdict means for the document, and the writes that make it durable.
+    #[expect(clippy::too_many_arguments, reason = "all of them go into the flight")]
     fn flight(
-        &mut self,
+        &self,
         key: &DocKey,
         document: &Document,
-        index: &ChangeIndex,
-        mut verdict: Verdict,
+        index: &OpIndex,
+        next: Automerge,
+        verdict: Verdict,
         participants: Vec<Participant>,
         requests: Requests,
-    ) -> (Prepared, Vec<Write>) {
-        let changes: Vec<([u8; 32], &[u8])> = verdict
-            .admitted
-            .iter()
-            .filter_map(|hash| Some((*hash, document.bytes_of(hash)?)))
-            .collect();
-        let (next, failed) = apply(&document.live, &changes);
-        if !failed.is_empty() {
-            self.totals.panics_caught += failed.len() as u64;
-            verdict.admitted.retain(|hash| !failed.contains(hash));
-            verdict
-                .refused
-                .extend(failed.iter().map(|hash| (*hash, MALFORMED)));
-        }
+    ) -> (Flight, Vec<Write>) {
         let mut writes = Vec::new();
         for hash in &verdict.admitted {
             if self.plants.has(Planted::SkippedChunk) && hash[0] < 16 {
@@ -242,13 +252,7 @@ impl Engine {
             participants,
             requests,
         };
-        (
-            Prepared {
-                flight,
-                failed: !failed.is_empty(),
-            },
-            writes,
-        )
+        (flight, writes)
     }
 
     /// How many more changes, and bytes of them, may be kept aside.
@@ -266,13 +270,27 @@ impl Engine {
 /// Local calls, each with the hashes of its changes.
 pub(super) type Requests = Vec<(Request, Vec<[u8; 32]>)>;
 
-/// A flight that is ready, and whether Automerge refused something that the gate had passed.
-struct Prepared {
-    flight: Flight,
-    failed: bool,
+impl Verdict {
+    /// Refuses for good what Automerge could not take.
+    fn quarantine(&mut self, failed: &[[u8; 32]]) {
+        self.admitted.retain(|hash| !failed.contains(hash));
+        self.refused
+            .extend(failed.iter().map(|hash| (*hash, MALFORMED)));
+    }
 }
 
 impl Document {
+    /// Whether a frontier proves no more than one that is kept does.
+    pub(super) fn is_covered(&self, frontier: &Frontier) -> bool {
+        let known = self.frontiers.get(&frontier.actor);
+        known.is_some_and(|known| known.seq >= frontier.seq)
+            && self
+                .index
+                .changes()
+                .change_of(&frontier.actor, frontier.seq)
+                == Some(frontier.hash)
+    }
+
     /// The raw bytes of a change that waits or is kept aside.
     fn bytes_of(&self, hash: &[u8; 32]) -> Option<&[u8]> {
         let pending = self.pending.get(hash).map(|pending| &pending.bytes);
@@ -308,14 +326,14 @@ impl Document {
     }
 
     /// Per actor the newest frontier whose change is admitted now.
-    fn promoted(&self, index: &ChangeIndex) -> Vec<Loose> {
+    fn promoted(&self, index: &OpIndex) -> Vec<Loose> {
         let mut newest: BTreeMap<[u8; 40], Loose> = BTreeMap::new();
         for ((actor, seq, hash), loose) in &self.loose {
             let is_newer = self
                 .frontiers
                 .get(actor)
                 .is_none_or(|known| known.seq < *seq);
-            if is_newer && index.contains(hash) {
+            if is_newer && index.changes().contains(hash) {
                 newest.insert(*actor, loose.clone());
             }
         }

@@ -22,11 +22,19 @@ pub(crate) struct RefusedChange {
 /// The codes of `smallwin/refused`.
 pub(crate) const UNSIGNED: &str = "unsigned";
 pub(crate) const MALFORMED: &str = "malformed";
+/// Its author made another change with the same number.
+pub(crate) const EQUIVOCATION: &str = "equivocation";
 
 impl RefusedChange {
     /// Whether no later record can make it admitted.
     pub(crate) fn is_final(&self) -> bool {
-        self.reason == MALFORMED
+        self.final_code().is_some()
+    }
+
+    /// The code, when no later record can lift it.
+    pub(crate) fn final_code(&self) -> Option<&'static str> {
+        let codes = [MALFORMED, EQUIVOCATION];
+        codes.into_iter().find(|code| self.reason == *code)
     }
 
     /// The row: length of the code (one byte) ‖ code ‖ 1 or 0 for a frontier ‖ frontier ‖ change.

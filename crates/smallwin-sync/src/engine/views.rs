@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use automerge::Automerge;
 use smallwin_circle::{Card, CircleId, DeviceKey, Log, RecordId};
+use smallwin_gate::Evidence;
 
 use super::Engine;
 use super::document::{Home, Slot};
@@ -82,6 +83,14 @@ impl Engine {
             bytes: refused.bytes.clone(),
         };
         document.refused.iter().map(view).collect()
+    }
+
+    /// What proves that authors of a document contradict themselves, while it is in memory.
+    pub fn evidence(&self, document: &DocKey) -> Option<&Evidence> {
+        match self.documents.get(document)? {
+            Slot::Open(document) => Some(&document.evidence),
+            Slot::Loading { .. } => None,
+        }
     }
 
     /// Changes of a document that connected peers said they keep aside, each with the code.

@@ -33,6 +33,13 @@ pub enum Notice {
         /// The code, as in `smallwin/refused`.
         reason: String,
     },
+    /// An actor made two changes with one number; the later one was kept aside, as proof.
+    Equivocation {
+        /// The document.
+        document: DocKey,
+        /// The actor.
+        actor: Vec<u8>,
+    },
     /// A peer kept changes of ours aside.
     RefusedByPeer {
         /// The peer.
