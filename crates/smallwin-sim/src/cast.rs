@@ -21,6 +21,8 @@ pub(crate) struct Person {
     pub(crate) join: Option<Vec<u8>>,
     /// Whether a patched program of theirs sends what it may not.
     pub(crate) lies: bool,
+    /// Whether a device of theirs forgot records of its own, since its disk lied.
+    pub(crate) lost_records: bool,
     /// When the invite was last on its way into the log.
     pub(crate) invited_ms: Option<u64>,
     /// The person whose invite they use as well, because somebody passed it on.
@@ -93,6 +95,7 @@ impl Cast {
             invite: None,
             join: None,
             lies: false,
+            lost_records: false,
             invited_ms: None,
             borrows_from: None,
         };
@@ -135,6 +138,7 @@ impl Cast {
             device,
             sealing: SealingKey::from_seed(chance.bytes()),
             disk: Disk::default(),
+            clock_off_ms: 0,
             dials: Vec::new(),
             first_device: None,
             paired: false,

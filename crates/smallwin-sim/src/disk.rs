@@ -1,4 +1,5 @@
-//! A site's disk: writes take time, and a power cut takes what was not durable.
+//! A site's disk: writes take time, and a power cut takes what was not durable. It may be slow, full,
+//! or lie.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::ControlFlow;
@@ -16,10 +17,26 @@ pub(crate) struct Disk {
     written: VecDeque<(Ticket, Vec<Write>)>,
     syncing: usize,
     durable: Durable,
+    /// What became durable and the oracle has not taken note of.
+    news: Vec<[u8; 32]>,
+    /// It takes no writes until there is room again.
+    pub(crate) full: bool,
+    /// How many times longer than usual a sync takes; 0 is as usual.
+    pub(crate) slow: u64,
+    /// Since when it lies, if it does.
+    lie: Option<Box<Lie>>,
+}
+
+/// A disk that says durable and did not write: what it really holds, and what it pretends to.
+#[derive(Debug)]
+struct Lie {
+    faulty: Faulty,
+    durable: Durable,
+    pretended: VecDeque<Vec<Write>>,
 }
 
 /// What the disk certainly holds: the oracle's way to look at it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Durable {
     /// Change hashes per document.
     pub(crate) changes: BTreeMap<DocKey, BTreeSet<[u8; 32]>>,
@@ -32,7 +49,10 @@ pub(crate) struct Durable {
 impl Disk {
     /// Writes without making durable.
     pub(crate) fn write(&mut self, ticket: Ticket, writes: Vec<Write>) -> Result<(), String> {
-        let batch = Batch(writes.iter().map(op).collect());
+        if self.full {
+            return Err("no space left on the disk".to_owned());
+        }
+        let batch = batch(&writes);
         self.faulty
             .submit(batch)
             .map_err(|error| error.to_string())?;
@@ -59,10 +79,41 @@ impl Disk {
             }
         }
         let durable: Vec<_> = self.written.drain(..count).collect();
-        for (_, writes) in &durable {
-            self.durable.note(writes);
+        let mut tickets = Vec::new();
+        for (ticket, writes) in durable {
+            self.durable.note(&writes, &mut self.news);
+            tickets.push(ticket);
+            if let Some(lie) = &mut self.lie {
+                lie.pretended.push_back(writes);
+            }
         }
-        Ok(durable.into_iter().map(|(ticket, _)| ticket).collect())
+        Ok(tickets)
+    }
+
+    /// From now on it says durable and does not write.
+    pub(crate) fn begin_to_lie(&mut self) {
+        if self.lie.is_none() {
+            self.lie = Some(Box::new(Lie {
+                faulty: self.faulty.clone(),
+                durable: self.durable.clone(),
+                pretended: VecDeque::new(),
+            }));
+        }
+    }
+
+    /// It writes all that it pretended to have written, and is honest again.
+    pub(crate) fn end_lie(&mut self) {
+        self.lie = None;
+    }
+
+    /// How many batches it said are durable and are not.
+    pub(crate) fn pretended(&self) -> usize {
+        self.lie.as_ref().map_or(0, |lie| lie.pretended.len())
+    }
+
+    /// Hashes of changes, records, cards and manifests that became durable since the last call.
+    pub(crate) fn take_news(&mut self) -> Vec<[u8; 32]> {
+        std::mem::take(&mut self.news)
     }
 
     /// How many writes are not durable yet.
@@ -75,15 +126,28 @@ impl Disk {
         self.faulty.fail_next_sync();
     }
 
-    /// The power fails: of the writes that were not durable the first `survivors` are there all the
-    /// same, the rest is gone.
-    pub(crate) fn crash(&mut self, survivors: usize) {
-        for (_, writes) in self.written.drain(..).take(survivors) {
-            self.durable.note(&writes);
-        }
-        self.written.clear();
+    /// The power fails: of what was not durable, pretended or not, the first `survivors` batches are
+    /// there all the same. Says whether the disk had lied about what is lost.
+    pub(crate) fn crash(&mut self, survivors: usize) -> bool {
         self.syncing = 0;
-        self.faulty.crash(survivors);
+        let written = self.written.drain(..).map(|(_, writes)| writes);
+        let Some(lie) = self.lie.take() else {
+            for writes in written.take(survivors) {
+                self.durable.note(&writes, &mut self.news);
+            }
+            self.faulty.crash(survivors);
+            return false;
+        };
+        let lied = survivors < lie.pretended.len();
+        let left: Vec<_> = lie.pretended.into_iter().chain(written).collect();
+        (self.faulty, self.durable) = (lie.faulty, lie.durable);
+        self.faulty.crash(0);
+        for writes in left.into_iter().take(survivors) {
+            let kept = self.faulty.commit(&batch(&writes));
+            kept.expect("it took this before");
+            self.durable.note(&writes, &mut self.news);
+        }
+        lied
     }
 
     /// What certainly is on the disk.
@@ -146,31 +210,40 @@ impl Disk {
 }
 
 impl Durable {
-    fn note(&mut self, writes: &[Write]) {
+    fn note(&mut self, writes: &[Write], news: &mut Vec<[u8; 32]>) {
         for write in writes {
-            match write {
-                Write::Chunk { document, hash, .. } => {
-                    self.changes.entry(*document).or_default().insert(*hash);
-                }
+            let (is_new, hash) = match write {
+                Write::Chunk { document, hash, .. } => (
+                    self.changes.entry(*document).or_default().insert(*hash),
+                    *hash,
+                ),
                 Write::Row {
                     table: Table::Record,
                     key,
                     ..
                 } => {
-                    self.records
-                        .insert(key[32..].try_into().expect("circle and record id"));
+                    let id = key[32..].try_into().expect("circle and record id");
+                    (self.records.insert(id), id)
                 }
                 Write::Row {
                     table: Table::Card | Table::Manifest,
                     value,
                     ..
                 } => {
-                    self.beside.insert(*blake3::hash(value).as_bytes());
+                    let hash = *blake3::hash(value).as_bytes();
+                    (self.beside.insert(hash), hash)
                 }
-                Write::Row { .. } | Write::Delete { .. } => {}
+                Write::Row { .. } | Write::Delete { .. } => continue,
+            };
+            if is_new {
+                news.push(hash);
             }
         }
     }
+}
+
+fn batch(writes: &[Write]) -> Batch {
+    Batch(writes.iter().map(op).collect())
 }
 
 fn op(write: &Write) -> Op {
@@ -255,6 +328,40 @@ mod tests {
         disk.crash(1);
         assert_eq!(held(&disk), [1]);
         assert_eq!((disk.unsynced(), disk.begin_sync()), (0, false));
+    }
+
+    #[test]
+    fn a_lying_disk_loses_what_it_said_is_durable() {
+        let mut disk = Disk::default();
+        let keep = |disk: &mut Disk, byte: u8| {
+            disk.write(Ticket(byte.into()), chunk(byte)).unwrap();
+            assert!(disk.begin_sync());
+            assert_eq!(disk.end_sync(), Ok(vec![Ticket(byte.into())]));
+        };
+        keep(&mut disk, 1);
+        disk.begin_to_lie();
+        for byte in 2..=4 {
+            keep(&mut disk, byte);
+        }
+        assert_eq!((held(&disk), disk.pretended()), (vec![1, 2, 3, 4], 3));
+        assert!(disk.crash(1));
+        assert_eq!(held(&disk), [1, 2]);
+        disk.begin_to_lie();
+        keep(&mut disk, 5);
+        disk.end_lie();
+        assert!(!disk.crash(0));
+        assert_eq!(held(&disk), [1, 2, 5]);
+    }
+
+    #[test]
+    fn a_full_disk_takes_writes_when_there_is_room_again() {
+        let mut disk = Disk {
+            full: true,
+            ..Disk::default()
+        };
+        assert!(disk.write(Ticket(1), chunk(1)).is_err());
+        disk.full = false;
+        assert!(disk.write(Ticket(2), chunk(2)).is_ok());
     }
 
     #[test]

@@ -18,6 +18,7 @@
 mod agenda;
 mod cast;
 mod chance;
+mod counts;
 mod disk;
 mod frames;
 mod network;
@@ -28,5 +29,6 @@ mod site;
 mod trace;
 mod world;
 
-pub use options::{Counts, Failure, Options, Plant, Report};
-pub use run::run;
+pub use counts::Counts;
+pub use options::{Failure, Options, Plant, Report};
+pub use run::{run, run_many};

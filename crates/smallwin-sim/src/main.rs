@@ -7,7 +7,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use smallwin_sim::{Options, run};
+use smallwin_sim::{Counts, Options, Plant, run_many};
 
 /// Runs many engines in a seeded world and checks what they promise.
 #[derive(Debug, Parser)]
@@ -24,46 +24,69 @@ struct Arguments {
     /// Busier people, more trouble and almost no room in memory.
     #[arg(long)]
     harsh: bool,
+    /// Plant a fault, to see how it is found.
+    #[arg(long, value_parser = parse_plant)]
+    plant: Option<Plant>,
     /// Print every line of the story.
     #[arg(long)]
     trace: bool,
     /// Go on after a failure.
     #[arg(long)]
     all: bool,
+    /// Worlds at the same time.
+    #[arg(long, default_value_t = 1)]
+    threads: usize,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let (first, end) = arguments
+    let seeds = arguments
         .seeds
         .or(arguments.seed.map(|seed| (seed, seed + 1)))
         .unwrap_or((0, 1));
-    let mut failures = 0;
-    for seed in first..end {
-        let mut options = Options::of_seed(seed);
-        options.minutes = arguments.minutes.unwrap_or(options.minutes);
-        options.print = arguments.trace;
-        options.harsh = arguments.harsh;
-        match run(&options) {
-            Ok(report) => println!("seed {seed}: {}", report.counts),
-            Err(mut failure) => {
-                failures += 1;
-                if arguments.trace || arguments.all {
-                    // The story stands above already, or is a replay away.
-                    failure.lines.clear();
-                }
-                println!("{failure}");
-                if !arguments.all {
-                    break;
-                }
-            }
+    let options = |seed| {
+        let usual = Options::of_seed(seed);
+        Options {
+            minutes: arguments.minutes.unwrap_or(usual.minutes),
+            print: arguments.trace,
+            harsh: arguments.harsh,
+            plant: arguments.plant,
+            ..usual
         }
-    }
-    if failures == 0 {
+    };
+    let mut failed = Vec::new();
+    let mut sum = Counts::default();
+    run_many(seeds, arguments.threads, options, |outcome| match outcome {
+        Ok(report) => {
+            println!("seed {}: {}", report.seed, report.counts);
+            sum += report.counts;
+            true
+        }
+        Err(mut failure) => {
+            failed.push(failure.options.seed);
+            if arguments.trace || arguments.all {
+                // The story stands above already, or is a replay away.
+                failure.lines.clear();
+            }
+            println!("{failure}");
+            arguments.all
+        }
+    });
+    println!("in all: {sum}");
+    if failed.is_empty() {
         ExitCode::SUCCESS
     } else {
+        println!("{} seeds fail: {failed:?}", failed.len());
         ExitCode::FAILURE
     }
+}
+
+fn parse_plant(name: &str) -> Result<Plant, String> {
+    let found = Plant::ALL.iter().find(|(known, _)| *known == name);
+    let names = || Plant::ALL.map(|(known, _)| known).join(", ");
+    found
+        .map(|(_, plant)| *plant)
+        .ok_or_else(|| format!("the faults are: {}", names()))
 }
 
 fn parse_seeds(text: &str) -> Result<(u64, u64), String> {

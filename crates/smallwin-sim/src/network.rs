@@ -150,6 +150,16 @@ impl Network {
             .collect()
     }
 
+    /// Ends that sent something to this site which waits there, each with how much.
+    pub(crate) fn waiting_for(&self, site: SiteId) -> Vec<(ConnId, usize)> {
+        self.ends
+            .iter()
+            .filter(|(_, end)| end.site == site && end.up)
+            .filter_map(|(id, _)| Some((other(*id), self.ends.get(&other(*id))?.under_way.len())))
+            .filter(|(_, waiting)| *waiting > 0)
+            .collect()
+    }
+
     /// Every way that is cut.
     pub(crate) fn all_cuts(&self) -> Vec<(SiteId, SiteId)> {
         self.cuts.iter().copied().collect()

@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+use smallwin_sync::Planted;
+
+use crate::counts::Counts;
+
 /// One run.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -11,21 +15,23 @@ pub struct Options {
     pub minutes: u64,
     /// Busier people, more trouble and almost no room in memory: for long searches by hand.
     pub harsh: bool,
-    /// A fault to plant in the world around the engines, to see that the oracle finds it.
+    /// A fault to plant, to see that the oracle finds it.
     pub plant: Option<Plant>,
     /// Print every line of the story as it happens.
     pub print: bool,
 }
 
-/// A fault of the driver, never of the product: what a careless node could do to its engine.
+/// A fault that somebody could build in; each must be found by some seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Plant {
-    /// `Kept` is delivered before the disk made anything durable.
+    /// The driver delivers `Kept` before the disk made anything durable.
     ToldBeforeKept,
     /// Like it, and the oracle looks at nothing but what is lost in the end.
     ToldBeforeKeptUnseen,
-    /// Now and then a frame vanishes while its connection lives on.
-    LostFrame,
+    /// Now and then the driver loses a frame while its connection lives on: a gap nobody knows of.
+    LostGap,
+    /// A fault of the engine itself.
+    Engine(Planted),
 }
 
 /// How a run went.
@@ -37,31 +43,6 @@ pub struct Report {
     pub hash: [u8; 32],
     /// What was done.
     pub counts: Counts,
-    /// Virtual milliseconds from the first start to the last quiet.
-    pub virtual_ms: u64,
-}
-
-/// What was done in a run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Frames sent.
-    pub frames: u64,
-    /// Changes that their writers were told are kept.
-    pub changes: u64,
-    /// Records that their authors were told are kept.
-    pub records: u64,
-    /// Changes sent by people who may not make them.
-    pub forged: u64,
-    /// Processes that died.
-    pub crashes: u64,
-    /// Ways cut.
-    pub cuts: u64,
-    /// Connections lost.
-    pub lost_conns: u64,
-    /// Disks that failed.
-    pub failed_disks: u64,
-    /// Members in the end.
-    pub members: u64,
 }
 
 /// A broken promise, with what is needed to see it again.
@@ -73,6 +54,8 @@ pub struct Failure {
     pub rule: &'static str,
     /// What was seen.
     pub what: String,
+    /// Who takes part, and how.
+    pub cast: String,
     /// The last lines of the story.
     pub lines: Vec<String>,
 }
@@ -90,48 +73,74 @@ impl Options {
     }
 }
 
+impl Plant {
+    /// Every fault with its name on the command line.
+    pub const ALL: [(&'static str, Plant); 6] = [
+        ("told-before-kept", Plant::ToldBeforeKept),
+        ("told-before-kept-unseen", Plant::ToldBeforeKeptUnseen),
+        ("lost-gap", Plant::LostGap),
+        ("skipped-chunk", Plant::Engine(Planted::SkippedChunk)),
+        (
+            "wrong-last-sent-heads",
+            Plant::Engine(Planted::WrongLastSentHeads),
+        ),
+        (
+            "forgotten-deduplication",
+            Plant::Engine(Planted::ForgottenDeduplication),
+        ),
+    ];
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        Plant::ALL
+            .iter()
+            .find(|(_, plant)| *plant == self)
+            .map_or("", |(name, _)| name)
+    }
+}
+
+impl Failure {
+    /// The command that shows the same failure with every line that led to it.
+    pub fn replay(&self) -> String {
+        let options = &self.options;
+        let mut command = format!(
+            "cargo run -p smallwin-sim -- --seed {} --trace",
+            options.seed
+        );
+        if options.harsh {
+            command.push_str(" --harsh");
+        }
+        if options.minutes != MINUTES {
+            command.push_str(&format!(" --minutes {}", options.minutes));
+        }
+        if let Some(plant) = options.plant {
+            command.push_str(&format!(" --plant {}", plant.name()));
+        }
+        command
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.lines.is_empty() {
+            writeln!(f, "{LEGEND}\n{}\n", self.cast)?;
+        }
         for line in &self.lines {
             writeln!(f, "{line}")?;
         }
-        writeln!(
-            f,
-            "seed {} breaks {}: {}",
-            self.options.seed, self.rule, self.what
-        )?;
-        write!(
-            f,
-            "replay: cargo run -p smallwin-sim -- --seed {} --trace",
-            self.options.seed
-        )?;
-        if self.options.harsh {
-            write!(f, " --harsh")?;
-        }
-        if self.options.minutes != MINUTES {
-            write!(f, " --minutes {}", self.options.minutes)?;
-        }
-        Ok(())
+        let seed = self.options.seed;
+        writeln!(f, "\nseed {seed} breaks `{}`: {}", self.rule, self.what)?;
+        write!(f, "replay: {}", self.replay())
     }
 }
 
-impl fmt::Display for Counts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} frames, {} changes and {} records kept, {} forgeries, {} crashes, {} cuts, {} lost connections, {} failed disks, {} members",
-            self.frames,
-            self.changes,
-            self.records,
-            self.forged,
-            self.crashes,
-            self.cuts,
-            self.lost_conns,
-            self.failed_disks,
-            self.members,
-        )
-    }
-}
+/// How to read a story.
+const LEGEND: &str = "\
+The last lines of the story: minute:second, who, and what they do, see or say.
+`→ 12 sync step: at 5f0c41aa, 1 changes` is a frame of the sync protocol sent on end 12 of a
+connection (its other end is 13; the even end dialled): the sender claims the heads 5f0c41aa.
+Changes and records go by the first four bytes of their hash. `keeps 3 writes as 7` asks the disk,
+`has kept 7` is its answer. `oracle` speaks when a promise is broken.";
 
 /// Long enough for everybody to join under trouble and to write for a while.
-const MINUTES: u64 = 2;
+const MINUTES: u64 = 5;

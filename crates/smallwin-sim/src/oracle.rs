@@ -25,6 +25,8 @@ pub(crate) struct Oracle {
     /// Changes that exist by definition (rule F1) and need no disk.
     constants: BTreeSet<Hash>,
     acknowledged: BTreeMap<SiteId, Acknowledged>,
+    /// What sites acknowledged and lost because their disks lied: no fault of theirs.
+    forgiven: BTreeSet<(SiteId, Hash)>,
     /// Changes made by those who may not, and who made them.
     forged: BTreeMap<Hash, &'static str>,
 }
@@ -116,6 +118,37 @@ impl Oracle {
         self.acknowledged.values().flat_map(of).collect()
     }
 
+    /// The site's disk lied: what it acknowledged and does not hold is not its fault. Says how much
+    /// that is. Who else acknowledged the same is held to it all the same.
+    pub(crate) fn forgive(&mut self, site: SiteId, durable: &Durable) -> u64 {
+        let Some(told) = self.acknowledged.get_mut(&site) else {
+            return 0;
+        };
+        let (nothing, mut lost) = (BTreeSet::new(), Vec::new());
+        for (document, hashes) in &mut told.changes {
+            let held = durable.changes.get(document).unwrap_or(&nothing);
+            lost.extend(hashes.extract_if(.., |hash| !held.contains(hash)));
+        }
+        lost.extend(
+            told.records
+                .extract_if(.., |id| !durable.records.contains(id)),
+        );
+        let count = lost.len() as u64;
+        self.forgiven
+            .extend(lost.into_iter().map(|hash| (site, hash)));
+        count
+    }
+
+    /// Whether a lying disk of this site lost it.
+    pub(crate) fn is_forgiven(&self, site: SiteId, hash: &Hash) -> bool {
+        self.forgiven.contains(&(site, *hash))
+    }
+
+    /// Nobody is held any more to what this site alone acknowledged: it is gone for good.
+    pub(crate) fn forget(&mut self, site: SiteId) {
+        self.acknowledged.remove(&site);
+    }
+
     /// Somebody sends a change that may never be taken in.
     pub(crate) fn forged(&mut self, hash: Hash, how: &'static str) {
         self.forged.insert(hash, how);
@@ -204,6 +237,26 @@ mod tests {
                 .told_records(SITE, [[3; 32]], &durable(&[1]))
                 .is_err()
         );
+    }
+
+    #[test]
+    fn a_lie_is_forgiven_to_who_was_lied_to() {
+        let mut oracle = Oracle::default();
+        let other = SiteId(1);
+        for site in [SITE, other] {
+            let told = oracle.told_changes(site, DOCUMENT, [[1; 32]], &durable(&[1]));
+            assert_eq!(told, Ok(()));
+        }
+        assert_eq!(oracle.forgive(SITE, &durable(&[])), 1);
+        assert_eq!(oracle.check_disk(SITE, &durable(&[])), Ok(()));
+        assert!(oracle.is_forgiven(SITE, &[1; 32]) && !oracle.is_forgiven(other, &[1; 32]));
+        assert_eq!(
+            oracle.acknowledged(&DOCUMENT).len(),
+            1,
+            "the other holds it"
+        );
+        let again = oracle.told_changes(SITE, DOCUMENT, [[1; 32]], &durable(&[]));
+        assert!(again.is_err(), "it may not say so again without having it");
     }
 
     #[test]

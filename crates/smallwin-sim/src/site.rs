@@ -22,6 +22,8 @@ pub(crate) struct Site {
     pub(crate) device: SigningKey,
     pub(crate) sealing: SealingKey,
     pub(crate) disk: Disk,
+    /// How far its clock is from the true time.
+    pub(crate) clock_off_ms: i64,
     /// The sites it dials.
     pub(crate) dials: Vec<SiteId>,
     /// The first device of the same person, which this one pairs with.
@@ -119,6 +121,11 @@ impl Site {
     /// The engine, while a process runs.
     pub(crate) fn engine(&self) -> Option<&Engine> {
         self.process.as_ref().map(|process| &process.engine)
+    }
+
+    /// Whether it is paired with the first device of its person, unless it is that itself.
+    pub(crate) fn paired_or_first(&self) -> bool {
+        self.paired || self.first_device.is_none()
     }
 
     /// Whether this site's process is the one that was started as number `starts`.

@@ -26,7 +26,7 @@ fn k1_told_before_kept_loses_what_was_acknowledged() {
 /// A driver that drops a frame and keeps the connection leaves a gap that shows in the end.
 #[test]
 fn a_lost_frame_is_caught() {
-    first_failure(Plant::LostFrame, |_| true);
+    first_failure(Plant::LostGap, |_| true);
 }
 
 fn first_failure(plant: Plant, fits: impl Fn(&Failure) -> bool) -> Box<Failure> {

@@ -25,7 +25,7 @@ fn k1_c3_s1_v1_two_hundred_worlds_come_to_a_good_end() {
             scope.spawn(move || {
                 for seed in (thread..SEEDS).step_by(THREADS as usize) {
                     match run(&Options::of_seed(seed)) {
-                        Ok(report) => add(&mut total.lock().unwrap(), &report.counts),
+                        Ok(report) => *total.lock().unwrap() += report.counts,
                         Err(failure) => failures.lock().unwrap().push(failure),
                     }
                 }
@@ -53,19 +53,7 @@ fn k1_c3_s1_v1_two_hundred_worlds_come_to_a_good_end() {
         "{total}"
     );
     assert!(
-        total.forged > SEEDS / 4 && total.failed_disks > SEEDS / 4,
+        total.forged > SEEDS / 4 && total.failed_disks > SEEDS / 8,
         "{total}"
     );
-}
-
-fn add(total: &mut Counts, counts: &Counts) {
-    total.frames += counts.frames;
-    total.changes += counts.changes;
-    total.records += counts.records;
-    total.forged += counts.forged;
-    total.crashes += counts.crashes;
-    total.cuts += counts.cuts;
-    total.lost_conns += counts.lost_conns;
-    total.failed_disks += counts.failed_disks;
-    total.members += counts.members;
 }

@@ -216,7 +216,7 @@ impl World {
         let (_, _, seen) = log.next(&self.site(site).device.public());
         let manifest = Manifest {
             circle,
-            created: Timestamp::from_unix_ms(self.clock().0),
+            created: Timestamp::from_unix_ms(self.clock(site).0),
             docs,
             log: seen,
             prev: None,

@@ -8,6 +8,7 @@ impl World {
     pub(super) fn end_well(&mut self) -> Result<(), Violation> {
         self.end_trouble();
         self.until_quiet()?;
+        self.hold_convergence()?;
         self.check_everything()?;
         self.restart_all()?;
         let frames_before = self.counts.frames;

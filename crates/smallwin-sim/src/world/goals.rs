@@ -182,7 +182,7 @@ impl World {
         let Some(invite) = self.invite_key(secret).map(|key| key.public()) else {
             return;
         };
-        let expires = Timestamp::from_unix_ms(self.clock().0 + 86_400_000);
+        let expires = Timestamp::from_unix_ms(self.clock(site).0 + 86_400_000);
         self.people[index].invited_ms = Some(now_ms);
         let record = self.record(
             site,
@@ -350,7 +350,7 @@ impl World {
         }
         self.process_mut(site).asked_ms = Some(now_ms);
         let secret: [u8; 16] = self.chance.bytes();
-        let expires = smallwin_sync::Millis(self.clock().0 + 600_000);
+        let expires = smallwin_sync::Millis(self.clock(node).0 + 600_000);
         let secret_hash = *blake3::hash(&secret).as_bytes();
         self.ask(
             node,

@@ -319,7 +319,7 @@ impl World {
         if self
             .options
             .plant
-            .is_none_or(|plant| plant != Plant::LostFrame)
+            .is_none_or(|plant| plant != Plant::LostGap)
             && !engine.settled()
         {
             let unsettled: Vec<String> = engine

@@ -8,7 +8,9 @@ mod listen;
 mod look;
 mod notices;
 mod processes;
+mod reading;
 mod records;
+mod spread;
 mod trouble;
 mod wires;
 mod writes;
@@ -19,11 +21,14 @@ use std::fmt;
 use smallwin_circle::{CircleId, DocumentId, DocumentRef};
 use smallwin_sync::{ConnId, DocKey, Millis, Ticket};
 
+use self::reading::Reading;
+use self::spread::Spread;
 use crate::agenda::Agenda;
 use crate::cast::{Cast, Person};
 use crate::chance::Chance;
+use crate::counts::Counts;
 use crate::network::{Network, SiteId};
-use crate::options::{Counts, Options, Plant};
+use crate::options::{Options, Plant};
 use crate::oracle::{Hash, Oracle, Violation};
 use crate::site::Site;
 use crate::trace::Trace;
@@ -61,6 +66,10 @@ pub(crate) struct World {
     tokens: u64,
     /// When something last moved that is not the beat of a clock.
     moved_ms: u64,
+    spread: Spread,
+    reading: Reading,
+    /// Ways that are slow for a while, with the milliseconds that come on top.
+    slow_ways: BTreeMap<(SiteId, SiteId), u64>,
     broken: Option<Violation>,
 }
 
@@ -95,6 +104,12 @@ enum Happening {
     Trouble,
     /// A way carries again.
     Heal(SiteId, SiteId),
+    /// A way is as fast as usual again.
+    WayWell(SiteId, SiteId),
+    /// A disk is well again.
+    DiskWell(SiteId),
+    /// A site reads as usual again.
+    ReadWell(SiteId),
     /// A process that can only read gives way to a new one.
     Replace(SiteId, u64),
 }
@@ -154,6 +169,9 @@ impl World {
             requests: 0,
             tokens: 0,
             moved_ms: 0,
+            spread: Spread::default(),
+            reading: Reading::default(),
+            slow_ways: BTreeMap::new(),
             broken: None,
             options,
         }
@@ -162,6 +180,13 @@ impl World {
     /// Lives from the first start to the last check.
     pub(crate) fn live(&mut self) -> Result<(), Violation> {
         self.tell_pace();
+        let lived = self.live_through();
+        self.counts.virtual_ms = self.now_ms();
+        self.counts.worlds = lived.is_ok().into();
+        lived
+    }
+
+    fn live_through(&mut self) -> Result<(), Violation> {
         for site in self.site_ids() {
             let after_ms = self.chance.between(0, 3000);
             self.agenda.put(after_ms, Happening::Start(site));
@@ -205,33 +230,38 @@ impl World {
             Happening::Read(site, starts, document) => self.read(site, starts, document),
             Happening::Trouble => self.trouble(),
             Happening::Heal(from, to) => self.heal(from, to),
+            Happening::WayWell(from, to) => self.way_well(from, to),
+            Happening::DiskWell(site) => self.disk_well(site),
+            Happening::ReadWell(site) => self.read_well(site),
             Happening::Replace(site, starts) => self.replace(site, starts),
         }
     }
 
     fn tell_pace(&mut self) {
-        let (pace, seed) = (self.pace, self.options.seed);
-        let cast: Vec<String> = self
-            .sites
+        let (pace, seed, cast) = (self.pace, self.options.seed, self.cast());
+        self.say("world", format_args!("seed {seed}: {cast} {pace:?}"));
+    }
+
+    /// Who takes part: each site with the person behind it and whom it dials.
+    pub(crate) fn cast(&self) -> String {
+        let in_words = |site: &Site| {
+            let dials: Vec<&str> = site.dials.iter().map(|to| self.sites[to.0].name).collect();
+            let who = self.people[site.person].name;
+            format!("{}({who})→{}", site.name, dials.join("+"))
+        };
+        self.sites
             .iter()
-            .map(|site| {
-                let dials: Vec<&str> = site.dials.iter().map(|to| self.sites[to.0].name).collect();
-                format!(
-                    "{}({})→{}",
-                    site.name,
-                    self.people[site.person].name,
-                    dials.join("+")
-                )
-            })
-            .collect();
-        self.say(
-            "world",
-            format_args!("seed {seed}: {} {pace:?}", cast.join(" ")),
-        );
+            .map(in_words)
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 
     fn site_ids(&self) -> Vec<SiteId> {
         self.sites.iter().map(|site| site.id).collect()
+    }
+
+    fn name_of(&self, site: SiteId) -> &'static str {
+        self.sites[site.0].name
     }
 
     fn site(&self, site: SiteId) -> &Site {
@@ -275,9 +305,10 @@ impl World {
         self.hold(Err(Violation::new(rule, what)));
     }
 
-    /// The time as an engine is told it.
-    fn clock(&self) -> Millis {
-        Millis(BEGIN_UNIX_MS + self.now_ms())
+    /// The time as a site's clock shows it.
+    fn clock(&self, site: SiteId) -> Millis {
+        let true_ms = BEGIN_UNIX_MS + self.now_ms();
+        Millis(true_ms.saturating_add_signed(self.site(site).clock_off_ms))
     }
 }
 

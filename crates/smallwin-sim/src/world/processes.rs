@@ -65,13 +65,21 @@ impl World {
         }
         self.moved();
         self.counts.crashes += 1;
-        let unsynced = self.site(site).disk.unsynced();
-        let survivors = self.chance.below(unsynced as u64 + 1) as usize;
+        let disk = &self.site(site).disk;
+        let (unsynced, pretended) = (disk.unsynced(), disk.pretended());
+        let at_stake = unsynced + pretended;
+        let survivors = self.chance.below(at_stake as u64 + 1) as usize;
         self.tell(
             site,
-            format_args!("crashes; {survivors} of {unsynced} unsynced writes are on the disk"),
+            format_args!(
+                "crashes; {survivors} of {at_stake} unsynced writes are on the disk, which said of {pretended} that they are durable"
+            ),
         );
-        self.site_mut(site).disk.crash(survivors);
+        let lied = self.site_mut(site).disk.crash(survivors);
+        self.note_news(site);
+        if lied {
+            self.forgive(site);
+        }
         for end in self.network.ends_at(site) {
             self.network.down(end);
             self.lose(end, slowest_ms);
@@ -81,7 +89,7 @@ impl World {
 
     /// Gives the engine an event and does what it says.
     pub(super) fn wake(&mut self, site: SiteId, event: Event) {
-        let now = self.clock();
+        let now = self.clock(site);
         let Some(process) = &mut self.site_mut(site).process else {
             return;
         };
@@ -144,7 +152,8 @@ impl World {
     fn sync(&mut self, site: SiteId) {
         if self.site_mut(site).disk.begin_sync() {
             let starts = self.site(site).starts;
-            let after_ms = self.chance.between(1, self.pace.disk_ms);
+            let slow = self.site(site).disk.slow.max(1);
+            let after_ms = self.chance.between(1, self.pace.disk_ms) * slow;
             self.agenda.put(after_ms, Happening::Synced(site, starts));
         }
     }
@@ -157,7 +166,9 @@ impl World {
         // The process learns of it a moment later: it may die in between.
         let after_ms = self.chance.between(0, 3);
         let early = self.plant(Plant::ToldBeforeKept) || self.plant(Plant::ToldBeforeKeptUnseen);
-        match self.site_mut(site).disk.end_sync() {
+        let ended = self.site_mut(site).disk.end_sync();
+        self.note_news(site);
+        match ended {
             Ok(_) if early => {}
             Ok(tickets) => self
                 .agenda

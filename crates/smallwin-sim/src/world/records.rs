@@ -14,7 +14,7 @@ impl World {
     pub(super) fn ask(&mut self, site: SiteId, local: Local, wish: Wish) {
         self.moved();
         self.requests += 1;
-        let (request, now) = (Request(self.requests), self.clock());
+        let (request, now) = (Request(self.requests), self.clock(site));
         self.tell(site, format_args!("wants to {}", self.in_words(&wish)));
         let Some(process) = &mut self.site_mut(site).process else {
             return;
@@ -61,7 +61,7 @@ impl World {
         let author = state.device.public();
         let next = circle.and_then(|circle| state.engine()?.next_record(&circle));
         let (seq, prev, deps) = next.unwrap_or_default();
-        let claimed = Timestamp::from_unix_ms(self.clock().0);
+        let claimed = Timestamp::from_unix_ms(self.clock(site).0);
         let payload = Payload {
             author,
             body,
@@ -119,6 +119,8 @@ impl World {
         }
         let excused = matches!(error, LocalError::ReadOnly(_) | LocalError::NoConnection | LocalError::Stale)
             || matches!(wish, Wish::Forbidden { .. })
+            // Whoever lost records of its own to a lying disk may be frozen.
+            || self.people[self.site(site).person].lost_records
             // Another wish of ours may have made room for itself in the meantime.
             || (matches!(wish, Wish::Write { .. }) && matches!(error, LocalError::NotOpen));
         if !excused {

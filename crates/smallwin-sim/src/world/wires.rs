@@ -140,18 +140,22 @@ impl World {
         if !self.network.send(conn, Parcel::Frame(bytes)) {
             return;
         }
-        if self.plant(Plant::LostFrame)
-            && self.chance.percent(3)
-            && self.network.lose_silently(conn)
+        if self.plant(Plant::LostGap) && self.chance.percent(3) && self.network.lose_silently(conn)
         {
-            self.say("plant", format_args!("a frame of {} vanishes", conn.0));
+            self.say("fault", format_args!("a frame of {} vanishes", conn.0));
             return;
         }
-        let way_ms = self.way_ms();
+        let way_ms = self.way_of(conn);
         self.agenda.put(way_ms, Happening::Arrive(conn));
     }
 
     pub(super) fn arrive(&mut self, from: ConnId) {
+        match self.reads_in_ms(other(from)) {
+            Some(0) => {}
+            Some(later_ms) => return self.agenda.put(later_ms, Happening::Arrive(from)),
+            // It waits until the site reads again.
+            None => return,
+        }
         let Some((to, parcel)) = self.network.arrive(from) else {
             return;
         };
@@ -189,7 +193,7 @@ impl World {
             );
         }
         if self.network.send(conn, Parcel::Bye) {
-            let way_ms = self.way_ms();
+            let way_ms = self.way_of(conn);
             self.agenda.put(way_ms, Happening::Arrive(conn));
         }
         let starts = self.site(site).starts;
@@ -248,6 +252,13 @@ impl World {
             process.dialled.entry(to).or_default().end = None;
             self.plan_dial(site, to, soon);
         }
+    }
+
+    /// How long a parcel that this end sends now is under way.
+    fn way_of(&mut self, from: ConnId) -> u64 {
+        let ends = self.network.sites(from);
+        let slow_ms = ends.and_then(|way| self.slow_ways.get(&way).copied());
+        self.way_ms() + slow_ms.unwrap_or_default()
     }
 
     fn way_ms(&mut self) -> u64 {
