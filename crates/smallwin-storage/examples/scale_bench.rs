@@ -144,7 +144,10 @@ fn replace(dir: &Path, chunks: u64) {
     let mut store = open(dir);
     let begin = Instant::now();
     let per_document = chunks / DOCUMENTS;
+    let (mut commits, mut steps) = (Vec::new(), Vec::new());
+    let mut more = true;
     for n in 0..DOCUMENTS {
+        let commit = Instant::now();
         let covered = (0..per_document * 9 / 10)
             .map(|m| hash(m * DOCUMENTS + n))
             .collect();
@@ -159,8 +162,24 @@ fn replace(dir: &Path, chunks: u64) {
                 snapshot,
             }]))
             .unwrap();
+        commits.push(commit.elapsed().as_secs_f64() * 1000.0);
+        more = timed(&mut steps, &mut store);
+    }
+    while more {
+        more = timed(&mut steps, &mut store);
     }
     let seconds = begin.elapsed().as_secs_f64();
+    for (what, times) in [("commit", &mut commits), ("step beside them", &mut steps)] {
+        times.sort_by(f64::total_cmp);
+        let [median, most] = [0.5, 0.99].map(|part| times[(times.len() as f64 * part) as usize]);
+        let longest = times.last().copied().unwrap_or_default();
+        let what = format!("a {what}: median, 99 %, longest");
+        say(
+            &what,
+            dir,
+            &format!("{median:.2}, {most:.1}, {longest:.0} ms"),
+        );
+    }
     Box::new(store).close().unwrap();
     let store = open(dir);
     let live: u64 = (0..DOCUMENTS)
@@ -186,6 +205,14 @@ fn replace(dir: &Path, chunks: u64) {
         ),
     );
     Box::new(store).close().unwrap();
+}
+
+/// Tends the store once, and says whether more waits.
+fn timed(steps: &mut Vec<f64>, store: &mut JournalStore) -> bool {
+    let begin = Instant::now();
+    let more = store.tend().unwrap();
+    steps.push(begin.elapsed().as_secs_f64() * 1000.0);
+    more
 }
 
 fn say(what: &str, dir: &Path, result: &str) {

@@ -36,6 +36,8 @@ pub trait Fixture {
 pub enum Step {
     /// Commit these operations.
     Commit(Batch),
+    /// Let the store do a piece of what can wait.
+    Tend,
     /// Stop and open again.
     Reopen,
 }
@@ -74,6 +76,9 @@ pub fn follows_model<F: Fixture>(fixture: &mut F, steps: &[Step]) {
                 let expected = model.commit(batch);
                 let seq = store.commit(batch).expect("a commit");
                 assert_eq!(seq, expected, "number of the commit in step {at}");
+            }
+            Step::Tend => {
+                store.tend().expect("tending");
             }
             Step::Reopen => store = fixture.reopen(store),
         }

@@ -185,7 +185,7 @@ fn compare(
         ));
     }
     let copied = scratch.join("index-copy");
-    if let Err(error) = copy_folder(&dir.join("index"), &copied) {
+    if let Err(error) = copy_folder(&index::index_path(dir, checkpoint.generation), &copied) {
         return Ok(IndexFound::Differs(error.to_string()));
     }
     match index::digest_of(&copied, INDEX_CACHE_BYTES) {

@@ -36,6 +36,14 @@ pub const RESERVE_BYTES: u64 = 1 << 20;
 /// Bytes of a segment that are read at a time when it is replayed.
 pub const REPLAY_BYTES: usize = 4 << 20;
 
+/// Bytes that one step of a compaction works through, of a segment or of the index: read, judged, written
+/// and synced in about the time of some commits. No commit waits for more than one step.
+pub const COMPACTION_STEP_BYTES: usize = 1 << 20;
+
+/// A step works through at least so many times the bytes that were committed since the last one, so that a
+/// compaction comes to its end however much is written.
+pub const COMPACTION_PACE: usize = 4;
+
 /// Bytes of a kept chunk in the journal beside its content: the operation's head and, at worst, a record's
 /// frame of its own.
 pub const CHUNK_OVERHEAD_BYTES: u64 = 96;

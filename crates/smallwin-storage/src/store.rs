@@ -73,6 +73,16 @@ pub trait Store: Send {
     /// [`StoreError::Corrupted`] as for [`Store::get`]; rows before the fault were visited.
     fn scan(&self, table: u8, prefix: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError>;
 
+    /// Does one small piece of work that can wait, such as giving space back, and says whether more waits.
+    /// Whoever owns the store calls it after every commit, and again and again while there is nothing else
+    /// to do and more waits. No commit and no read depends on it. An engine without such work does nothing.
+    ///
+    /// # Errors
+    /// Those of the engine. [`Store::health`] says whether writes are still taken.
+    fn tend(&mut self) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
     /// Whether it takes writes.
     fn health(&self) -> Health;
 

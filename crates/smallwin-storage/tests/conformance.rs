@@ -60,14 +60,17 @@ enum Ending {
     WithoutIndex,
     /// Compacted, then dropped.
     Compacted,
+    /// Closed in the middle of a compaction.
+    Compacting,
 }
 
 impl Ending {
-    const ALL: [Self; 4] = [
+    const ALL: [Self; 5] = [
         Self::Closed,
         Self::Dropped,
         Self::WithoutIndex,
         Self::Compacted,
+        Self::Compacting,
     ];
 }
 
@@ -83,6 +86,8 @@ impl Journalled {
     fn open(&self) -> JournalStore {
         let options = Options {
             segment_bytes: self.segment_bytes,
+            // A record at a time, so that much happens between two steps of a compaction.
+            step_bytes: 1,
             ..Options::default()
         };
         JournalStore::open(self.dirs.last().unwrap().path(), options).unwrap()
@@ -102,6 +107,13 @@ impl Fixture for Journalled {
             Ending::Compacted => {
                 store.compact().unwrap();
                 drop(store);
+            }
+            Ending::Compacting => {
+                store.begin_compaction().unwrap();
+                for _ in 0..self.dirs.len() % 7 {
+                    store.tend().unwrap();
+                }
+                Box::new(store).close().unwrap();
             }
             Ending::WithoutIndex => {
                 drop(store);
@@ -160,7 +172,8 @@ proptest! {
 
 fn history() -> impl Strategy<Value = Vec<Step>> {
     let commit = prop::collection::vec(op(), 0..6).prop_map(|ops| Step::Commit(Batch(ops)));
-    prop::collection::vec(prop_oneof![6 => commit, 1 => Just(Step::Reopen)], 1..25)
+    let step = prop_oneof![6 => commit, 4 => Just(Step::Tend), 1 => Just(Step::Reopen)];
+    prop::collection::vec(step, 1..40)
 }
 
 fn op() -> impl Strategy<Value = Op> {

@@ -27,6 +27,9 @@ const ROUNDS_PER_STORE: u64 = 10;
 /// Small, so that crashes also hit the change of segments and the checkpoint.
 const SEGMENT_BYTES: u64 = 60_000;
 
+/// Small, so that a compaction goes on while some batches are written.
+const STEP_BYTES: usize = 10_000;
+
 /// This test, as the child is told to run it.
 const TEST: &str = "k1_every_acknowledged_batch_survives_a_kill";
 
@@ -143,8 +146,12 @@ fn write_until_killed(dir: &Path, seed: u64) {
             // It compacts by itself too, when enough was replaced; this is for more of it.
             writeln!(stdout, "compacting").unwrap();
             stdout.flush().unwrap();
+            store.begin_compaction().unwrap();
+        }
+        if n % 30 == 0 {
             store.compact().unwrap();
         }
+        store.tend().unwrap();
     }
 }
 
@@ -153,6 +160,7 @@ fn open(dir: &Path) -> JournalStore {
         dir,
         Options {
             segment_bytes: SEGMENT_BYTES,
+            step_bytes: STEP_BYTES,
             ..Options::default()
         },
     )

@@ -29,10 +29,14 @@ const SEGMENT_BYTES: u64 = 30_000;
 #[test]
 fn k4_every_damage_is_named_or_healed() {
     let (dir, memory) = written(60);
+    let (compacted, _) = written(60);
+    let mut store = open(compacted.path()).unwrap();
+    store.compact().unwrap();
+    Box::new(store).close().unwrap();
     let mut dice = Dice(SEED);
     let (mut refused, mut named, mut healed) = (0, 0, 0);
     for round in 0..200 {
-        let copy = copy_of(dir.path());
+        let copy = copy_of(if round % 4 == 0 { &compacted } else { &dir }.path());
         let files = files_under(copy.path());
         let file = &files[dice.below(files.len() as u64) as usize];
         let what = damage(file, &mut dice);

@@ -19,7 +19,7 @@ mod common;
 use common::{batch, fast_dir};
 
 const SEED: u64 = 3;
-const BATCHES: u64 = 8;
+const BATCHES: u64 = 9;
 
 #[test]
 fn k1_a_fault_at_any_step_loses_nothing_acknowledged() {
@@ -73,11 +73,14 @@ fn work(dir: &Path, disk: &Disk) -> Option<u64> {
         let mut kept = n - 1;
         let done = store.commit(&work_batch(n)).and_then(|_| {
             kept = n;
-            // Compaction happens by itself too; here it has its turn among all others.
-            if n == 6 {
+            // Compaction happens by itself too; here it has its turn among all others: in steps between
+            // commits, cut short by the purge, and at once.
+            if n == 2 || n == 7 {
+                store.begin_compaction()?;
+            } else if n == 6 {
                 store.compact()?;
             }
-            Ok(())
+            (0..4).try_for_each(|_| store.tend().map(|_| ()))
         });
         let Err(error) = done else {
             continue;
@@ -133,6 +136,7 @@ fn open(dir: &Path, disk: Disk) -> Result<JournalStore, OpenError> {
         &dir.join("store"),
         Options {
             segment_bytes: 3000,
+            step_bytes: 1500,
             disk,
             ..Options::default()
         },

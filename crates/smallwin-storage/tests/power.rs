@@ -230,6 +230,10 @@ fn write_until_killed(dir: &Path, seed: u64) {
     for n in store.last().0 + 1.. {
         assert_eq!(store.commit(&batch(seed, n)).unwrap().0, n);
         tell(n);
+        if n % 10 == 0 {
+            store.begin_compaction().unwrap();
+        }
+        store.tend().unwrap();
     }
 }
 
@@ -282,6 +286,7 @@ fn open(dir: &Path) -> JournalStore {
         dir,
         Options {
             segment_bytes: 60_000,
+            step_bytes: 10_000,
             ..Options::default()
         },
     )

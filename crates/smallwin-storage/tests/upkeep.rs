@@ -33,12 +33,15 @@ fn a_copy_of_a_store_in_use_is_what_was_kept_at_one_moment() {
     store.commit(&batch(SEED, 1)).unwrap();
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
+        // Also when a copy is not what it should be.
+        let _stopped = Stop(&stop);
         scope.spawn(|| {
             for n in 2.. {
                 store.commit(&batch(SEED, n)).unwrap();
                 if n % 50 == 0 {
-                    store.compact().unwrap();
+                    store.begin_compaction().unwrap();
                 }
+                store.tend().unwrap();
                 if stop.load(Ordering::SeqCst) {
                     return;
                 }
@@ -55,9 +58,16 @@ fn a_copy_of_a_store_in_use_is_what_was_kept_at_one_moment() {
             before = copied.last;
             model(copied.last.0).compare(&open(&to), round);
         }
-        stop.store(true, Ordering::SeqCst);
         assert!(before > Seq::ZERO, "some copies were made");
     });
+}
+
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
 }
 
 #[test]
@@ -258,6 +268,7 @@ fn b1_a_nearly_full_disk_is_refused_aloud_and_read_on() {
 
 fn commit_both(store: &mut JournalStore, memory: &mut Memory, batch: &Batch) {
     assert_eq!(store.commit(batch).unwrap(), memory.commit(batch).unwrap());
+    store.tend().unwrap();
 }
 
 fn look_over(dir: &Path, scratch: &Path) -> (smallwin_storage::Examined, JournalStore) {

@@ -23,6 +23,14 @@ pub(super) struct Group {
     pub(super) reads: Vec<Read>,
 }
 
+pub(super) enum Taken {
+    Group(Group),
+    /// No job waits now.
+    Nothing,
+    /// Closed, and all jobs are done.
+    Closed,
+}
+
 pub(super) struct Queue {
     state: Mutex<State>,
     arrived: Condvar,
@@ -101,12 +109,15 @@ impl Queue {
         Ok(())
     }
 
-    /// Waits for jobs and takes as many as one group holds; `None` when closed and empty.
-    pub(super) fn take(&self) -> Option<Group> {
+    /// Takes as many jobs as one group holds; when there are none it waits for some, unless told not to.
+    pub(super) fn take(&self, waits: bool) -> Taken {
         let mut state = self.state();
         while state.jobs.is_empty() {
             if state.closed {
-                return None;
+                return Taken::Closed;
+            }
+            if !waits {
+                return Taken::Nothing;
             }
             state = self
                 .arrived
@@ -116,7 +127,7 @@ impl Queue {
         let group = state.take_group();
         drop(state);
         self.left.notify_all();
-        Some(group)
+        Taken::Group(group)
     }
 
     pub(super) fn close(&self) {

@@ -9,16 +9,18 @@ use crate::journal::frame::{checksum, short};
 use crate::journal::ops::Reader;
 use crate::{Seq, StoreError};
 
-const MAGIC: &[u8; 8] = b"SWcheck1";
+const MAGIC: &[u8; 8] = b"SWcheck2";
 
-/// What the file says. `magic (8) ‖ state (1) ‖ seq (u64) ‖ segment (u32) ‖ offset (u64) ‖ rows (u64) ‖
-/// digest (16) ‖ check (16)`, little-endian.
+/// What the file says. `magic (8) ‖ state (1) ‖ seq (u64) ‖ segment (u32) ‖ offset (u64) ‖ generation (u32) ‖
+/// rows (u64) ‖ digest (16) ‖ check (16)`, little-endian.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Checkpoint {
     /// Whether the index is at rest; while it is being written to, a crash leaves it unusable.
     pub(crate) state: State,
     /// The journal up to here is durable and, at rest, is what the index holds.
     pub(crate) mark: Mark,
+    /// The number of the index's folder.
+    pub(crate) generation: u32,
     /// The index's rows at rest.
     pub(crate) digest: Digest,
 }
@@ -64,6 +66,7 @@ impl Checkpoint {
         bytes.extend_from_slice(&self.mark.seq.0.to_le_bytes());
         bytes.extend_from_slice(&self.mark.segment.to_le_bytes());
         bytes.extend_from_slice(&self.mark.offset.to_le_bytes());
+        bytes.extend_from_slice(&self.generation.to_le_bytes());
         bytes.extend_from_slice(&self.digest.rows.to_le_bytes());
         bytes.extend_from_slice(&self.digest.sum.to_le_bytes());
         let check = checksum(&bytes);
@@ -89,6 +92,7 @@ impl Checkpoint {
             segment: reader.u32()?,
             offset: reader.u64()?,
         };
+        let generation = reader.u32()?;
         let digest = Digest {
             rows: reader.u64()?,
             sum: reader.array().map(u128::from_le_bytes)?,
@@ -96,6 +100,7 @@ impl Checkpoint {
         Some(Self {
             state,
             mark,
+            generation,
             digest,
         })
     }
@@ -145,6 +150,7 @@ mod tests {
         Checkpoint {
             state: State::AtRest,
             mark,
+            generation: 4,
             digest,
         }
     }

@@ -5,6 +5,9 @@
 //! replaying the journal. Around a checkpoint the file `CHECKPOINT` says that sled is being written to, so a
 //! crash in the middle of it leads to a rebuild and never to trust in a half-written index.
 //!
+//! Each index that is made anew has a folder of its own, `index/00000001`, `index/00000002`, …; `CHECKPOINT`
+//! names the one that counts.
+//!
 //! Rows in sled: `1 ‖ document ‖ page (u32, big-endian)` → up to [`EXTENTS_PER_ROW`] extents, and
 //! `2 ‖ table ‖ key` → `0 ‖ value` or `1 ‖ place in the journal`.
 
@@ -24,6 +27,7 @@ use crate::{ChunkHash, DocKey, StoreError};
 pub(crate) mod checkpoint;
 mod extent;
 mod overlay;
+mod renewal;
 mod sled_rows;
 
 pub(crate) use extent::{Extent, Place};
@@ -32,7 +36,11 @@ pub(crate) use overlay::RowValue;
 use checkpoint::{Checkpoint, Digest, State};
 use extent::EXTENT_BYTES;
 use overlay::{Base, Extents, Known, Overlay, Stored as StoredExtents};
+use renewal::Renewal;
 use sled_rows::SledRows;
+
+/// The folder of all indexes.
+const INDEX: &str = "index";
 
 const DOCUMENT: u8 = 1;
 const ROW: u8 = 2;
@@ -45,6 +53,8 @@ pub(crate) struct Index {
     rows: Option<SledRows>,
     overlay: Overlay,
     checkpoint: Checkpoint,
+    /// What will stand in sled's place, while it is made.
+    renewal: Option<Renewal>,
     /// Whether it holds all that it should; not while it is being built.
     whole: bool,
     /// About how many bytes of the journal it names. Rows count from the next checkpoint on.
@@ -77,6 +87,7 @@ impl Index {
             rows: None,
             overlay: Overlay::default(),
             checkpoint,
+            renewal: None,
             whole: false,
             live_bytes: 0,
         }
@@ -104,23 +115,26 @@ impl Index {
         self.live_bytes = live_bytes;
         self.rows = Some(rows);
         self.whole = true;
+        self.remove_others();
         Ok(())
     }
 
-    /// Moves whatever sled has aside and begins with no rows. Replay the whole journal into it, then call
-    /// [`Index::rest`].
+    /// Begins with no rows, in a new folder. Replay the whole journal into it, then call [`Index::rest`].
     pub(crate) fn begin_anew(&mut self) -> Result<(), Trouble> {
         self.move_on()?;
         self.rows = None;
+        self.renewal = None;
         self.whole = false;
         self.live_bytes = 0;
         self.overlay = Overlay::default();
         self.checkpoint.digest = Digest::default();
-        let aside = self.path_aside();
-        self.disk.remove(&aside)?;
-        if self.path().exists() {
-            self.disk.rename(&self.path(), &aside)?;
+        self.checkpoint.generation = self.checkpoint.generation.wrapping_add(1);
+        let folder = self.dir.join(INDEX);
+        if folder.is_file() {
+            self.disk.remove(&folder)?;
         }
+        self.disk.create_dir(&folder)?;
+        self.disk.remove(&self.path())?;
         self.rows = Some(SledRows::open(&self.path(), self.cache_bytes)?);
         Ok(())
     }
@@ -137,16 +151,6 @@ impl Index {
         } else {
             Err(Trouble::Engine("it was not built to its end".into()))
         }
-    }
-
-    pub(crate) fn checkpoint(&self) -> Checkpoint {
-        self.checkpoint
-    }
-
-    /// Closes sled; it answers no more.
-    pub(crate) fn let_go(&mut self) {
-        self.whole = false;
-        self.rows = None;
     }
 
     /// What sled's rows are.
@@ -369,9 +373,9 @@ impl Index {
     /// Moves the overlay into sled, makes sled durable, and says so in the checkpoint: from now on the
     /// journal is replayed from `mark` only.
     pub(crate) fn rest(&mut self, mark: Mark) -> Result<(), Trouble> {
-        self.move_on()?;
         self.spill()?;
         self.rows()?.sync()?;
+        self.disk.sync_dir(&self.dir.join(INDEX))?;
         let rested = Checkpoint {
             state: State::AtRest,
             mark,
@@ -379,11 +383,25 @@ impl Index {
         };
         rested.write(&self.dir, &self.disk)?;
         self.checkpoint = rested;
-        Ok(self.disk.remove(&self.path_aside())?)
+        self.remove_others();
+        Ok(())
     }
 
-    /// Moves the overlay into sled. Only between [`Index::begin_anew`] and [`Index::rest`].
+    /// Removes the folders of earlier indexes. One that is being closed yet may stay until the next time.
+    fn remove_others(&self) {
+        let Ok(entries) = std::fs::read_dir(self.dir.join(INDEX)) else {
+            return;
+        };
+        for path in entries.flatten().map(|entry| entry.path()) {
+            if path != self.path() {
+                let _later = Disk::default().remove(&path);
+            }
+        }
+    }
+
+    /// Moves the overlay into sled, and says before that sled is being written to.
     pub(crate) fn spill(&mut self) -> Result<(), Trouble> {
+        self.move_on()?;
         let overlay = std::mem::take(&mut self.overlay);
         for (doc, extents) in overlay.documents() {
             self.spill_extents(doc, extents)?;
@@ -420,9 +438,7 @@ impl Index {
         };
         list.extend_from_slice(&extents.newer);
         for (page, row) in (first..).zip(list.chunks(EXTENTS_PER_ROW)) {
-            let mut value = Vec::with_capacity(row.len() * EXTENT_BYTES);
-            row.iter().for_each(|extent| extent.encode(&mut value));
-            self.set_stored(&page_key(doc, page), Some(value))?;
+            self.set_stored(&page_key(doc, page), Some(encode_extents(row)))?;
         }
         Ok(())
     }
@@ -443,6 +459,9 @@ impl Index {
 
     fn set_stored(&mut self, key: &[u8], value: Option<Vec<u8>>) -> Result<(), Trouble> {
         let mut digest = self.checkpoint.digest;
+        if let Some(renewal) = &mut self.renewal {
+            renewal.mirror(key, value.as_deref())?;
+        }
         let old = match value {
             Some(value) => {
                 digest.add(key, &value);
@@ -531,11 +550,7 @@ impl Index {
     }
 
     fn path(&self) -> PathBuf {
-        self.dir.join("index")
-    }
-
-    fn path_aside(&self) -> PathBuf {
-        self.dir.join("index.aside")
+        index_path(&self.dir, self.checkpoint.generation)
     }
 }
 
@@ -545,12 +560,22 @@ impl From<StoreError> for Trouble {
     }
 }
 
+/// The folder of an index.
+pub(crate) fn index_path(dir: &Path, generation: u32) -> PathBuf {
+    dir.join(INDEX).join(format!("{generation:08}"))
+}
+
 /// What sled's rows in a folder are, whatever they should be.
 pub(crate) fn digest_of(dir: &Path, cache_bytes: u64) -> Result<Digest, Trouble> {
     let mut digest = Digest::default();
     let rows = SledRows::open(dir, cache_bytes)?;
     rows.scan(&[], None, usize::MAX, |key, value| digest.add(key, value))?;
     Ok(digest)
+}
+
+/// How many rows are about so many bytes, when they are long.
+fn page_rows(bytes: usize) -> usize {
+    (bytes / ROW_INLINE_BYTES_MAX).max(1)
 }
 
 /// About how many bytes of the journal a chunk takes.
@@ -628,6 +653,12 @@ fn decode_row(bytes: &[u8]) -> Option<RowValue> {
         })?)),
         _ => None,
     }
+}
+
+fn encode_extents(list: &[Extent]) -> Vec<u8> {
+    let mut value = Vec::with_capacity(list.len() * EXTENT_BYTES);
+    list.iter().for_each(|extent| extent.encode(&mut value));
+    value
 }
 
 fn decode_extents(row: &[u8], list: &mut Vec<Extent>) -> Result<(), Trouble> {

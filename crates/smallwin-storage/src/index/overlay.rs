@@ -86,6 +86,20 @@ impl Overlay {
         true
     }
 
+    /// Changes all places; `None`, and not all changed, when one has no other.
+    pub(crate) fn relocate(&mut self, now: impl Fn(&Place) -> Option<Place>) -> Option<()> {
+        let extents = self.documents.values_mut();
+        for extent in extents.flat_map(|extents| &mut extents.newer) {
+            extent.place = now(&extent.place)?;
+        }
+        for value in self.rows.values_mut() {
+            if let Some(RowValue::InJournal(place)) = value {
+                *place = now(place)?;
+            }
+        }
+        Some(())
+    }
+
     pub(crate) fn row(&self, table: u8, key: &[u8]) -> Option<&Option<RowValue>> {
         self.rows.get(&(table, key.to_vec()))
     }

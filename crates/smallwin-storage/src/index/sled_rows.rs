@@ -10,6 +10,11 @@ use std::time::Duration;
 use super::Trouble;
 use crate::limits::{INDEX_CLOSE_MS_MAX, INDEX_OPEN_MS_MAX};
 
+/// How often, and with what pause, a lock that is held is tried again. The store's own lock keeps other
+/// programs out, so it is held by our own past.
+const LOCK_TRIES: u32 = 200;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
+
 /// A sorted table of rows in sled. Nothing is durable before [`SledRows::sync`].
 pub(crate) struct SledRows {
     /// Absent only while it is being dropped.
@@ -27,7 +32,7 @@ impl SledRows {
             .use_compression(false)
             // The journal makes things durable; an idle node does not touch the disk.
             .flush_every_ms(None);
-        let opened = on_a_thread(INDEX_OPEN_MS_MAX, move || guarded(|| config.open()));
+        let opened = on_a_thread(INDEX_OPEN_MS_MAX, move || open_when_free(&config));
         let db =
             opened.unwrap_or_else(|| Err(Trouble::Engine("it did not open in time".into())))?;
         Ok(Self {
@@ -77,6 +82,21 @@ impl SledRows {
         sync_tree(&self.dir).map_err(|error| Trouble::Engine(error.to_string()))
     }
 
+    /// Closes it and removes its files, and does not wait for that: it takes as long as sled likes.
+    pub(crate) fn discard(mut self) {
+        let (db, dir) = (self.db.take(), self.dir.clone());
+        // Without a thread it is dropped here, and the files stay until the next checkpoint.
+        let _thread = thread::Builder::new()
+            .name("smallwin-index".into())
+            .spawn(move || {
+                let _closed = guarded(|| {
+                    drop(db);
+                    Ok(())
+                });
+                let _later = fs::remove_dir_all(dir);
+            });
+    }
+
     fn db(&self) -> sled::Result<&sled::Db> {
         self.db
             .as_ref()
@@ -96,6 +116,20 @@ impl Drop for SledRows {
         });
         if dropped.is_none() {
             tracing::warn!("the index did not close in time");
+        }
+    }
+}
+
+/// Opens sled. One that was closed a moment ago may hold its lock a little longer, on a thread of its own.
+fn open_when_free(config: &sled::Config) -> Result<sled::Db, Trouble> {
+    let mut tries = LOCK_TRIES;
+    loop {
+        match guarded(|| config.open()) {
+            Err(Trouble::Engine(why)) if tries > 0 && why.contains("could not acquire lock") => {
+                tries -= 1;
+                thread::sleep(LOCK_PAUSE);
+            }
+            opened => return opened,
         }
     }
 }

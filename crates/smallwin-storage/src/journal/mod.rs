@@ -1,9 +1,11 @@
 //! The journal: an append-only row of segment files that is the truth about all that is kept.
 //!
 //! `00000001.seg`, `00000002.seg`, … each begin with a [`segment::Header`] and hold records, one per
-//! commit, numbered without gaps. A full segment is closed with a seal. So a segment that lost its end
-//! shows it, and only the last segment can end in a torn record: what a crash interrupted, which nobody was
-//! told about, and which is cut. Anything else that is not a sound record is damage.
+//! commit, numbered without gaps. A full segment is closed with a seal, and the next one goes on with the
+//! next number. So a segment that lost its end or is missing shows it, and only the last segment can end in
+//! a torn record: what a crash interrupted, which nobody was told about, and which is cut. Anything else
+//! that is not a sound record is damage. Compaction puts several segments into one file, which bears the
+//! name of the first.
 //!
 //! One case cannot be told apart: the very last record, damaged after a crash, looks like a torn one and is
 //! cut. After a clean stop the checkpoint knows better; after a crash the peers do, and send it again.
@@ -22,6 +24,7 @@ use crate::{Op, Seq, StoreError};
 
 mod erase;
 pub(crate) mod frame;
+mod moves;
 mod open;
 pub(crate) mod ops;
 pub(crate) mod salvage;
@@ -29,9 +32,10 @@ mod segment;
 mod sift;
 
 pub(crate) use erase::Purges;
+pub(crate) use moves::{Moves, Now};
 pub use salvage::Damage;
 pub(crate) use salvage::Salvaged;
-pub(crate) use sift::Keep;
+pub(crate) use sift::{Keep, Sift};
 
 use frame::{FRAME_BYTES, Framer};
 use segment::{End, HEADER_BYTES, Header, Walked};
@@ -51,6 +55,8 @@ pub(crate) struct Journal {
     readers: RefCell<BTreeMap<u32, File>>,
     /// Segments that were written anew, as they were before: the index still names places in them.
     retired: BTreeMap<u32, File>,
+    /// The files that stand in their place.
+    sifted: Vec<sift::Sifted>,
     /// Where the last visit broke off.
     stop: Cell<Option<Stop>>,
 }

@@ -26,18 +26,15 @@ impl Journal {
         disk.create_dir(dir)?;
         let numbers = list(dir, &disk)?;
         let last_number = numbers.last().copied().unwrap_or(0);
-        let mut segments = BTreeMap::new();
         let mut headers = BTreeMap::new();
-        for (number, expected) in numbers.iter().zip(1..) {
-            if *number != expected {
-                return Err(
-                    damaged(&segment::path(dir, expected), 0, "the segment is missing").into(),
-                );
-            }
-            let header = read_header(&segment::path(dir, *number), *number)?;
-            segments.insert(*number, header.first);
-            headers.insert(*number, header);
+        for number in numbers {
+            let header = read_header(&segment::path(dir, number), number)?;
+            headers.insert(number, header);
         }
+        let mut segments: BTreeMap<u32, Seq> = headers
+            .iter()
+            .map(|(number, header)| (*number, header.first))
+            .collect();
         if kept.segment > last_number {
             // What the last segment that is left holds, it holds; what came after it is gone.
             let found = segments.last_key_value().map_or(0, |(_, first)| first.0);
@@ -46,8 +43,13 @@ impl Journal {
                 found,
             });
         }
-        let sizes = check_seals(dir, &headers)?;
-        let (active, last) = match headers.get(&last_number) {
+        let Chain { sizes, outdated } = check_chain(dir, &headers)?;
+        for number in outdated {
+            disk.remove(&segment::path(dir, number))?;
+            segments.remove(&number);
+            headers.remove(&number);
+        }
+        let (active, last) = match headers.last_key_value().map(|(_, header)| header) {
             None => {
                 let active = begin_segment(&disk, dir, 1, Seq(1))?;
                 segments.insert(1, Seq(1));
@@ -70,6 +72,7 @@ impl Journal {
             broken: None,
             readers: RefCell::default(),
             retired: BTreeMap::new(),
+            sifted: Vec::new(),
             stop: Cell::new(None),
         })
     }
@@ -107,32 +110,69 @@ fn read_header(path: &Path, number: u32) -> Result<Header, OpenError> {
     }
 }
 
-/// Every segment but the last ends with its seal, and the next one goes on where it ended. Returns their
-/// sizes in bytes.
-fn check_seals(
-    dir: &Path,
-    headers: &BTreeMap<u32, Header>,
-) -> Result<BTreeMap<u32, u64>, StoreError> {
-    let mut sizes = BTreeMap::new();
-    for (header, next) in headers.values().zip(headers.values().skip(1)) {
-        let path = segment::path(dir, header.number);
-        let file = File::open(&path).map_err(StoreError::io("open", &path))?;
-        let bytes = file
-            .metadata()
-            .map_err(StoreError::io("read", &path))?
-            .len();
-        let at = bytes.saturating_sub(FRAME_BYTES as u64);
-        let seal = disk::read_at(&file, at, FRAME_BYTES)
-            .map_err(|_| damaged(&path, at, "the segment is cut short"))?;
-        let sound = Framer::new(&header.salt)
-            .read(&seal, 0)
-            .is_some_and(|seal| seal.payload.is_empty() && seal.seq.next() == next.first);
-        if !sound {
-            return Err(damaged(&path, at, "the segment does not end with its seal"));
+/// What the segments' headers and seals say.
+struct Chain {
+    /// Bytes of every closed segment.
+    sizes: BTreeMap<u32, u64>,
+    /// Segments that an earlier one was written anew with: a crash came before they were removed.
+    outdated: Vec<u32>,
+}
+
+/// Every segment but the last ends with its seal, and the next one goes on where it ended.
+fn check_chain(dir: &Path, headers: &BTreeMap<u32, Header>) -> Result<Chain, StoreError> {
+    let mut chain = Chain {
+        sizes: BTreeMap::new(),
+        outdated: Vec::new(),
+    };
+    let mut before = (0, Seq::ZERO);
+    let active = headers.last_key_value().map_or(0, |(number, _)| *number);
+    for (number, header) in headers {
+        let (number_before, last) = before;
+        if header.first <= last {
+            if *number == active || read_seal(dir, header)?.1 > last {
+                let path = segment::path(dir, *number);
+                return Err(damaged(&path, 0, "it holds commits of another segment"));
+            }
+            chain.outdated.push(*number);
+            continue;
         }
-        sizes.insert(header.number, bytes);
+        if header.first != last.next() {
+            return Err(if *number == number_before + 1 && number_before > 0 {
+                let path = segment::path(dir, number_before);
+                damaged(
+                    &path,
+                    0,
+                    "the segment does not end where the next one begins",
+                )
+            } else {
+                let path = segment::path(dir, number_before + 1);
+                damaged(&path, 0, "the segment is missing")
+            });
+        }
+        if *number != active {
+            let (bytes, last) = read_seal(dir, header)?;
+            chain.sizes.insert(*number, bytes);
+            before = (*number, last);
+        }
     }
-    Ok(sizes)
+    Ok(chain)
+}
+
+/// How many bytes a closed segment has, and its last commit.
+fn read_seal(dir: &Path, header: &Header) -> Result<(u64, Seq), StoreError> {
+    let path = segment::path(dir, header.number);
+    let file = File::open(&path).map_err(StoreError::io("open", &path))?;
+    let bytes = file
+        .metadata()
+        .map_err(StoreError::io("read", &path))?
+        .len();
+    let at = bytes.saturating_sub(FRAME_BYTES as u64);
+    let seal = disk::read_at(&file, at, FRAME_BYTES)
+        .map_err(|_| damaged(&path, at, "the segment is cut short"))?;
+    match Framer::new(&header.salt).read(&seal, 0) {
+        Some(seal) if seal.payload.is_empty() => Ok((bytes, seal.seq)),
+        _ => Err(damaged(&path, at, "the segment does not end with its seal")),
+    }
 }
 
 /// Reads the last segment whole, cuts a torn end, and readies it for writing.

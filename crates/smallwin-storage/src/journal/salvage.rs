@@ -47,30 +47,34 @@ struct Look {
 pub(crate) fn salvage(from: &Path, to: &Path, progress: &Progress) -> Result<Salvaged, OpenError> {
     let disk = Disk::default();
     disk.create_dir(to)?;
-    let numbers = list(from)?;
+    let mut numbers = list(from)?;
+    // The first one always bears this number.
+    if numbers.first().is_some_and(|first| *first != 1) {
+        numbers.insert(0, 1);
+    }
     let headers = headers(from, &numbers)?;
     let mut salvaged = Salvaged::default();
-    let last_number = numbers.last().copied().unwrap_or(0);
-    for number in 1..=last_number {
-        let next_first = headers
-            .range(number + 1..)
-            .next()
-            .map(|(_, header)| header.first);
-        let path = segment::path(from, number);
+    for (number, done) in numbers.iter().zip(1..) {
+        let header = headers.get(number);
+        if header.is_some_and(|header| header.first <= salvaged.last) {
+            // It was written anew in an earlier one, and a crash came before it was removed.
+            continue;
+        }
+        let path = segment::path(from, *number);
         let bytes = match fs::read(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
             read => read.map_err(StoreError::io("read", &path))?,
         };
-        let until = next_first.map(|first| Seq(first.0.saturating_sub(1)));
-        let header = headers.get(&number);
-        let sound = read_segment(&path, &bytes, number, header, until, &mut salvaged)?;
-        let target = segment::path(to, number);
+        let later = headers.range(number + 1..).map(|(_, header)| header.first);
+        let later: Vec<Seq> = later.collect();
+        let sound = read_segment(&path, &bytes, *number, header, &later, &mut salvaged)?;
+        let target = segment::path(to, *number);
         let mut file = disk.create(&target)?;
         disk.write(&mut file, &target, &sound)?;
         disk.sync(&file, &target)?;
         salvaged.segments += 1;
         salvaged.bytes += sound.len() as u64;
-        progress.tell("reading the journal", number.into(), last_number.into());
+        progress.tell("reading the journal", done, numbers.len() as u64);
     }
     disk.sync_dir(to)?;
     Ok(salvaged)
@@ -116,19 +120,24 @@ pub(crate) fn copy(from: &Path, to: &Path, progress: &Progress) -> Result<Salvag
     }
 }
 
-/// The bytes of a sound segment file with all that can be read of this one.
+/// The bytes of a sound segment file with all that can be read of this one. `later` are the first commits
+/// of the segments behind it.
 fn read_segment(
     path: &Path,
     bytes: &[u8],
     number: u32,
     header: Option<&Header>,
-    until: Option<Seq>,
+    later: &[Seq],
     salvaged: &mut Salvaged,
 ) -> Result<Vec<u8>, StoreError> {
     let before = salvaged.last;
+    let until = |last: Seq| {
+        let next = later.iter().find(|first| **first > last);
+        next.map(|first| Seq(first.0 - 1))
+    };
     let Some(header) = header.filter(|header| header.first == before.next()) else {
         // Without its salt nothing in it can be told from noise.
-        let last = until.unwrap_or(before).max(before);
+        let last = until(before).unwrap_or(before);
         salvaged.last = last;
         salvaged.damage.push(Damage {
             file: path.to_owned(),
@@ -175,16 +184,22 @@ fn read_segment(
         walked.last = found_at;
     }
     let whole = damage.is_empty();
-    let last = until.unwrap_or(walked.last).max(walked.last);
+    let until = until(walked.last);
+    let last = until.unwrap_or(walked.last);
     let ends_well = match until {
         Some(until) => walked.how == End::Sealed && walked.last == until,
         // Its end may be torn.
         None => true,
     };
     if !ends_well {
+        // When this one is whole, it is the next one that is missing.
+        let (file, from, to) = match walked.how {
+            End::Sealed => (path.with_file_name(segment::name(number + 1)), 0, 0),
+            _ => (path.to_owned(), walked.end, bytes.len()),
+        };
         damage.push(Damage {
-            file: path.to_owned(),
-            bytes: walked.end as u64..bytes.len() as u64,
+            file,
+            bytes: from as u64..to as u64,
             commits: (walked.last.next(), last),
         });
     }
@@ -203,9 +218,12 @@ fn headers(dir: &Path, numbers: &[u32]) -> Result<BTreeMap<u32, Header>, OpenErr
     for number in numbers {
         let path = segment::path(dir, *number);
         let mut bytes = Vec::new();
-        fs::File::open(&path)
-            .and_then(|file| file.take(HEADER_BYTES as u64).read_to_end(&mut bytes))
-            .map_err(StoreError::io("read", &path))?;
+        let read = fs::File::open(&path)
+            .and_then(|file| file.take(HEADER_BYTES as u64).read_to_end(&mut bytes));
+        match read {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            read => read.map_err(StoreError::io("read", &path))?,
+        };
         match Header::decode(&bytes) {
             Ok(header) if header.number == *number => {
                 headers.insert(*number, header);

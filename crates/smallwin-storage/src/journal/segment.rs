@@ -106,7 +106,11 @@ impl Header {
 }
 
 pub(crate) fn path(dir: &Path, number: u32) -> PathBuf {
-    dir.join(format!("{number:08}.seg"))
+    dir.join(name(number))
+}
+
+pub(crate) fn name(number: u32) -> String {
+    format!("{number:08}.seg")
 }
 
 /// The segment's number, when the name is that of one.

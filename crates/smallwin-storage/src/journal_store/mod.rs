@@ -12,8 +12,10 @@ use crate::examine::undo_half_repair;
 use crate::index::checkpoint::Checkpoint;
 use crate::index::{Index, Place, RowValue, Trouble};
 use crate::journal::ops::{Stored, StoredOp};
-use crate::journal::{Journal, Purges, Record};
-use crate::limits::{FREE_BYTES_MIN, INDEX_CACHE_BYTES, SCAN_ROWS, SEGMENT_BYTES};
+use crate::journal::{Journal, Mark, Purges, Record};
+use crate::limits::{
+    COMPACTION_STEP_BYTES, FREE_BYTES_MIN, INDEX_CACHE_BYTES, SCAN_ROWS, SEGMENT_BYTES,
+};
 use crate::{
     Batch, Chunk, ChunkKind, DocKey, Health, Lock, OpenError, Page, Progress, Seq, Store,
     StoreError, Visit,
@@ -23,7 +25,7 @@ mod compact;
 mod since;
 
 pub use compact::Compacted;
-use compact::Waste;
+use compact::{Round, Waste};
 use since::Named;
 
 /// Keeps everything in a folder: `journal/` holds the bytes, `index/` is sled, `CHECKPOINT` says how far
@@ -38,6 +40,7 @@ pub struct JournalStore {
     broken: Option<String>,
     rebuilt: Option<String>,
     waste: Waste,
+    round: Option<Round>,
     named: RefCell<Option<Named>>,
     options: Options,
     dir: PathBuf,
@@ -53,6 +56,8 @@ pub struct Options {
     pub index_cache_bytes: u64,
     /// Free bytes on the disk below which the store takes no writes, see [`FREE_BYTES_MIN`].
     pub free_bytes_min: u64,
+    /// Bytes that one step of a compaction works through, see [`COMPACTION_STEP_BYTES`].
+    pub step_bytes: usize,
     /// Told how far work is that can take long.
     pub progress: Progress,
     /// The file system; tests give one that fails.
@@ -65,6 +70,7 @@ impl Default for Options {
             segment_bytes: SEGMENT_BYTES,
             index_cache_bytes: INDEX_CACHE_BYTES,
             free_bytes_min: FREE_BYTES_MIN,
+            step_bytes: COMPACTION_STEP_BYTES,
             progress: Progress::default(),
             disk: Disk::default(),
         }
@@ -110,6 +116,7 @@ impl JournalStore {
             broken: None,
             rebuilt,
             waste: Waste::default(),
+            round: None,
             named: RefCell::default(),
             options,
             dir: dir.to_owned(),
@@ -135,6 +142,7 @@ impl JournalStore {
     /// [`StoreError::Corrupted`] when the journal is damaged, or what the disk said.
     pub fn reindex(&mut self) -> Result<(), StoreError> {
         self.writable()?;
+        self.end_round()?;
         self.rebuild(&mut self.index.borrow_mut())
     }
 
@@ -144,6 +152,7 @@ impl JournalStore {
         if purges.is_empty() {
             return Ok(());
         }
+        self.end_round()?;
         self.journal.roll()?;
         self.journal.erase(purges)?;
         // What a repair set aside may hold it too.
@@ -151,11 +160,13 @@ impl JournalStore {
         self.rest()
     }
 
-    /// Writes a checkpoint.
+    /// Writes a checkpoint. While a compaction has moved what the index does not know of, sled is written
+    /// to all the same, and not to be trusted after a crash.
     fn rest(&self) -> Result<(), StoreError> {
         let mark = self.journal.mark();
-        // A rebuild ends with a checkpoint, so there is nothing left to do after one.
-        self.healed_by_rebuild(|index| index.rest(mark))
+        let is_sifting = self.is_sifting();
+        // A rebuild does as much, so there is nothing left to do after one.
+        self.healed_by_rebuild(|index| rest_or_spill(index, mark, is_sifting))
     }
 
     /// Runs on the index; when its engine fails, builds it anew and runs once more.
@@ -193,7 +204,9 @@ impl JournalStore {
 
     fn rebuild(&self, index: &mut Index) -> Result<(), StoreError> {
         let progress = &self.options.progress;
-        rebuild(&self.journal, index, &mut Purges::new(), progress)
+        build(&self.journal, index, &mut Purges::new(), progress)?;
+        rest_or_spill(index, self.journal.mark(), self.is_sifting())?;
+        Ok(())
     }
 
     /// Refuses while the disk is nearly full. What is left is needed to open the store again, and by the
@@ -229,7 +242,6 @@ impl JournalStore {
         if self.index.borrow().is_full() {
             self.rest()?;
         }
-        self.compact_when_wasteful()?;
         Ok(self.journal.last())
     }
 
@@ -263,6 +275,7 @@ impl Store for JournalStore {
         if news.ops.is_empty() {
             return Ok(self.journal.last());
         }
+        self.waste.committed_bytes += batch.bytes();
         let committed = self.check_free().and_then(|()| self.commit_news(&news));
         if let Err(error) = &committed {
             self.broken.get_or_insert(error.to_string());
@@ -325,10 +338,15 @@ impl Store for JournalStore {
         }
     }
 
+    fn tend(&mut self) -> Result<bool, StoreError> {
+        self.tend_round()
+    }
+
     fn close(mut self: Box<Self>) -> Result<(), StoreError> {
         if self.writable().is_err() {
             return Ok(());
         }
+        self.end_round()?;
         self.journal.trim()?;
         let rested = self.index.borrow().mark() == self.journal.mark();
         if rested { Ok(()) } else { self.rest() }
@@ -357,6 +375,14 @@ fn replay(
         note_purges(record, &ops, purges);
         Ok(ControlFlow::Continue(()))
     })
+}
+
+fn rest_or_spill(index: &mut Index, mark: Mark, is_sifting: bool) -> Result<(), Trouble> {
+    if is_sifting {
+        index.spill()
+    } else {
+        index.rest(mark)
+    }
 }
 
 /// Builds the index anew from the whole journal, and ends with a checkpoint.
