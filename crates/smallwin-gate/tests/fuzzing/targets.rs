@@ -111,22 +111,27 @@ pub fn sync_message(scene: &Scene, bytes: &[u8]) -> Judged {
         mut index,
         mut state,
     } = scene.clone();
+    // Whole documents are loaded apart.
+    if let Some(chunk) = shape
+        .chunks
+        .iter()
+        .find(|chunk| chunk.kind == ChunkKind::Document)
+    {
+        return document(&bytes[chunk.range.clone()]);
+    }
+    let mark = index.mark();
     let mut budget = Budget::frame();
-    for chunk in shape.chunks {
-        let bytes = &bytes[chunk.range];
-        // Whole documents are loaded apart.
-        if chunk.kind == ChunkKind::Document {
-            return document(bytes);
-        }
-        let Ok(change) = open_change_within(bytes, &mut budget) else {
-            return Ok(Fate::Refused);
+    let are_admitted = shape.chunks.into_iter().all(|chunk| {
+        open_change_within(&bytes[chunk.range], &mut budget)
+            .is_ok_and(|change| index.admit(&change, &open_space()).is_ok())
+    });
+    if !are_admitted {
+        index.rollback(mark);
+        return if size(&index) == size(&scene.index) {
+            Ok(Fate::Refused)
+        } else {
+            promise("what was taken back left something behind")
         };
-        if index.changes().contains(&change.header().hash) {
-            continue;
-        }
-        if index.admit(&change, &open_space()).is_err() {
-            return Ok(Fate::Refused);
-        }
     }
     let received = quietly(|| doc.receive_sync_message(&mut state, message));
     match received {
@@ -240,6 +245,10 @@ pub fn change_in(tally: &mut Tally, passed_before: u64) -> Judged {
         Some("poison") => Break::Save(story),
         _ => Break::Promise(story),
     })
+}
+
+fn size(index: &OpIndex) -> (usize, usize, usize) {
+    (index.changes().len(), index.runs(), index.op_bytes())
 }
 
 fn saved(doc: &Automerge) -> Judged {

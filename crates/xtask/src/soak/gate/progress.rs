@@ -108,16 +108,20 @@ impl Counts {
 }
 
 impl Progress {
-    /// A run that begins now: it names the commit of the checkout.
+    /// A run that begins now: it names the last commit to the code that it is about.
     pub(super) fn begun(root: &Path) -> Self {
         let read = |name: &str, arguments: &[&str]| {
             let said = Program::new(root, name, arguments).read();
             said.map(|said| said.trim().to_owned()).unwrap_or_default()
         };
-        let commit = read("git", &["describe", "--always", "--dirty"]);
+        let crates = ["--", "crates/smallwin-gate", "crates/smallwin-circle"];
+        let with = |arguments: &[&'static str]| [arguments, &crates].concat();
+        let commit = read("git", &with(&["log", "-1", "--format=%h"]));
+        let changed = !read("git", &with(&["status", "--porcelain"])).is_empty();
+        let changed = if changed { " with changes" } else { "" };
         let compiler = read("rustc", &["--version"]);
         Self {
-            begun: format!("commit {commit}, {compiler}"),
+            begun: format!("commit {commit}{changed}, {compiler}"),
             ..Self::default()
         }
     }
