@@ -1,11 +1,14 @@
 //! Who takes part and how they are connected: chosen by the seed.
 
 use smallwin_circle::{Role, SealingKey, SigningKey};
+use smallwin_sync::Space;
 
 use crate::chance::Chance;
 use crate::disk::Disk;
+use crate::guest::{Guest, Kind, Rogue, guest_id};
 use crate::network::SiteId;
 use crate::site::Site;
+use crate::stock::Stock;
 
 /// A person, as the world outside the product knows them.
 #[derive(Debug)]
@@ -41,6 +44,10 @@ pub(crate) struct Invite {
 pub(crate) struct Cast {
     pub(crate) people: Vec<Person>,
     pub(crate) sites: Vec<Site>,
+    /// Nodes that serve the open space.
+    pub(crate) open_nodes: Vec<SiteId>,
+    /// Peers without an engine.
+    pub(crate) guests: Vec<Guest>,
 }
 
 impl Cast {
@@ -49,11 +56,14 @@ impl Cast {
     /// Always: anna, who founds the circle, with a node; a team node that is a member itself; bram
     /// (inner circle) with a node; carla (outer circle), who has only a browser at the team node,
     /// and whose program is patched. Perhaps: a browser of anna's, dirk (outer circle, later more)
-    /// with a node, and a browser of dirk's.
+    /// with a node, a browser of dirk's, and eve (outer circle), whose device a rogue takes over.
+    /// Besides, peers without an engine: see [`Cast::invite_guests`].
     pub(crate) fn choose(chance: &mut Chance) -> Cast {
         let mut cast = Cast {
             people: Vec::new(),
             sites: Vec::new(),
+            open_nodes: Vec::new(),
+            guests: Vec::new(),
         };
         let anna = cast.person("anna", None);
         let anna_node = cast.node(chance, "anna", anna);
@@ -82,7 +92,66 @@ impl Cast {
                 cast.browser(chance, "dirk-tab", dirk, dirk_node);
             }
         }
+        cast.invite_guests(chance, anna_node, team_node);
+        if chance.percent(35) {
+            let eve = cast.person("eve", Some(Role::Outer));
+            let tab = cast.browser(chance, "eve-tab", eve, team_node);
+            let key = cast.sites[tab.0].device.clone();
+            cast.rogue("eve", team_node, Space::Circles, key, Some(tab));
+        }
         cast
+    }
+
+    /// Perhaps: stock clients at one or two nodes that serve the open space, and one that never
+    /// reads; a stranger with a key of its own, and one in the open space.
+    fn invite_guests(&mut self, chance: &mut Chance, anna_node: SiteId, team_node: SiteId) {
+        if chance.percent(75) {
+            self.open_nodes.push(team_node);
+            if chance.percent(50) {
+                self.open_nodes.push(anna_node);
+            }
+            let nodes = self.open_nodes.clone();
+            // The first one dials all, so that what is at one node comes to the other.
+            let some = vec![*chance.pick(&nodes).expect("there is one")];
+            self.stock(chance, "stock-a", nodes.clone());
+            self.stock(chance, "stock-b", some);
+            if chance.percent(30) {
+                self.stock(chance, "stock-c", nodes);
+            }
+            if chance.percent(40) {
+                self.guest("deaf", vec![team_node], Space::Open, Kind::Deaf);
+            }
+            if chance.percent(30) {
+                let key = SigningKey::from_seed(chance.bytes());
+                self.rogue("vandal", team_node, Space::Open, key, None);
+            }
+        }
+        if chance.percent(40) {
+            let key = SigningKey::from_seed(chance.bytes());
+            self.rogue("stranger", team_node, Space::Circles, key, None);
+        }
+    }
+
+    fn stock(&mut self, chance: &mut Chance, name: &'static str, dials: Vec<SiteId>) {
+        let stock = Box::new(Stock::new(name, chance));
+        self.guest(name, dials, Space::Open, Kind::Stock(stock));
+    }
+
+    fn rogue(
+        &mut self,
+        name: &'static str,
+        at: SiteId,
+        space: Space,
+        key: SigningKey,
+        was: Option<SiteId>,
+    ) {
+        let rogue = Box::new(Rogue { key, was });
+        self.guest(name, vec![at], space, Kind::Rogue(rogue));
+    }
+
+    fn guest(&mut self, name: &'static str, dials: Vec<SiteId>, space: Space, kind: Kind) {
+        let id = guest_id(self.guests.len());
+        self.guests.push(Guest::new(id, name, dials, space, kind));
     }
 
     fn person(&mut self, name: &'static str, role: Option<Role>) -> usize {
@@ -142,6 +211,7 @@ impl Cast {
             dials: Vec::new(),
             first_device: None,
             paired: false,
+            is_gone: false,
             starts: 0,
             process: None,
         });

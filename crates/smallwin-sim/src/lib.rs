@@ -21,11 +21,13 @@ mod chance;
 mod counts;
 mod disk;
 mod frames;
+mod guest;
 mod network;
 mod options;
 mod oracle;
 mod run;
 mod site;
+mod stock;
 mod trace;
 mod world;
 

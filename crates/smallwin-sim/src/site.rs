@@ -30,6 +30,8 @@ pub(crate) struct Site {
     pub(crate) first_device: Option<SiteId>,
     /// Whether it was told that the pairing with its first device is done.
     pub(crate) paired: bool,
+    /// Whether it never comes back: its device has become a rogue's.
+    pub(crate) is_gone: bool,
     /// Counts starts, so that what was meant for a dead process is not given to the next.
     pub(crate) starts: u64,
     pub(crate) process: Option<Process>,

@@ -28,6 +28,7 @@ impl World {
                 && self.network.under_way() == 0
                 && !self.goals_are_open()
                 && self.all_are_connected()
+                && self.guests_are_connected()
             {
                 self.say("world", format_args!("is quiet"));
                 return Ok(());
@@ -36,7 +37,7 @@ impl World {
                 let strangers: Vec<&str> = self
                     .sites
                     .iter()
-                    .filter(|site| !self.is_member(site.id))
+                    .filter(|site| !site.is_gone && !self.is_member(site.id))
                     .map(|site| site.name)
                     .collect();
                 let frames = self.counts.frames - frames_before;
@@ -56,7 +57,7 @@ impl World {
             |process: &crate::site::Process| process.ready_dialled().len() == process.dialled.len();
         self.sites
             .iter()
-            .all(|site| site.process.as_ref().is_some_and(is_ready))
+            .all(|site| site.is_gone || site.process.as_ref().is_some_and(is_ready))
     }
 
     fn restart_all(&mut self) -> Result<(), Violation> {
@@ -64,7 +65,8 @@ impl World {
         for site in self.site_ids() {
             self.crash(site, 50);
         }
-        self.counts.crashes -= self.sites.len() as u64;
+        let living = self.sites.iter().filter(|site| !site.is_gone).count();
+        self.counts.crashes -= living as u64;
         for site in self.site_ids() {
             self.start(site);
         }
@@ -73,7 +75,9 @@ impl World {
 
     /// Meeting again without news costs a bounded number of frames.
     fn hold_frames_down(&self, frames: u64) -> Result<(), Violation> {
-        let conns: u64 = self.sites.iter().map(|site| site.dials.len() as u64).sum();
+        let of_sites = self.sites.iter().map(|site| site.dials.len() as u64);
+        let of_guests = self.guests.iter().map(|guest| guest.dials.len() as u64);
+        let conns: u64 = of_sites.chain(of_guests).sum();
         let documents = self.names.len() as u64;
         let most = conns * (FRAMES_PER_CONN + documents * FRAMES_PER_DOCUMENT);
         if frames <= most {

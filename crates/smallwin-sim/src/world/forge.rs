@@ -7,7 +7,7 @@ use smallwin_sync::{ConnId, Local};
 use super::World;
 use super::records::document_key;
 use super::writes::change;
-use crate::frames;
+use crate::frames::{self, Line};
 use crate::network::{SiteId, other};
 use crate::site::{Edit, Wish};
 
@@ -91,6 +91,10 @@ impl World {
         self.tainted.extend([conn, other(conn)]);
         self.counts.forged += 1;
         let id = document.id(circle).to_string();
+        let line = Line {
+            sender: &sender,
+            target: &target,
+        };
         self.tell(
             site,
             format_args!(
@@ -100,16 +104,16 @@ impl World {
             ),
         );
         if signed {
-            let frame = frames::write_frontier(&sender, &target, &id, &frontier);
+            let frame = frames::write_document(line, "smallwin/frontier", &id, "items", &frontier);
             self.put_on_wire(conn, frame);
         }
         let message = frames::write_sync_message(&[hash], &[&bytes]);
-        let frame = frames::write_sync(&sender, &target, &id, &message);
+        let frame = frames::write_document(line, "sync", &id, "data", &message);
         self.put_on_wire(conn, frame);
     }
 
     /// A well-formed change on top of the first one, with its frontier.
-    fn forged_change(
+    pub(super) fn forged_change(
         &mut self,
         circle: &CircleId,
         document: &DocumentRef,

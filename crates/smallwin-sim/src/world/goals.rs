@@ -22,6 +22,12 @@ impl World {
             .between(self.pace.think_ms / 4, self.pace.think_ms * 2);
         self.agenda.put(after_ms, Happening::Think(site, starts));
         self.pursue(site);
+        if self.phase == Phase::Trouble {
+            self.perhaps_turn(site);
+        }
+        if self.site(site).is_gone {
+            return;
+        }
         if self.phase == Phase::Trouble
             && self.is_member(site)
             && self.chance.percent(self.pace.act_percent)
@@ -32,7 +38,8 @@ impl World {
 
     /// Whether anybody still has a goal before them.
     pub(super) fn goals_are_open(&self) -> bool {
-        self.circle.is_none() || self.sites.iter().any(|site| !self.is_member(site.id))
+        let waits = |site: &crate::site::Site| !site.is_gone && !self.is_member(site.id);
+        self.circle.is_none() || self.sites.iter().any(waits)
     }
 
     /// The person's name in the circle: the first device they enter with.

@@ -26,17 +26,24 @@ impl World {
             .document
             .as_ref()
             .and_then(|id| id.parse::<DocumentId>().ok());
+        let receiver = self.network.sites(other(conn)).map(|(site, _)| site);
+        let guest = receiver.and_then(|site| self.guest(site));
+        let space = guest.map_or(Space::Circles, |guest| guest.space);
         let key = document.map(|id| DocKey {
-            space: Space::Circles,
+            space,
             id: *id.as_bytes(),
         });
-        if let Some(id) = document {
-            self.guard_privacy(site, conn, id);
+        match (receiver, document) {
+            (Some(receiver), Some(id)) if space == Space::Circles => {
+                self.guard_privacy(site, receiver, id, &seen);
+            }
+            _ => {}
         }
         match (seen.kind.as_str(), key) {
             ("sync" | "request", Some(key)) => self.hear_sync(site, conn, key, &seen),
             ("smallwin/log" | "smallwin/host", _) => self.hear_records(site, conn, &seen),
             ("smallwin/beside", _) => self.hear_beside(site, conn, &seen),
+            ("ephemeral", Some(_)) => self.hear_presence(site, conn, seen),
             ("smallwin/reached", Some(key)) => self.hear_reached(site, conn, key, &seen),
             _ => {
                 let about = key.map(|key| self.name(&key)).unwrap_or_default();
@@ -50,6 +57,9 @@ impl World {
 
     /// A document as people call it.
     pub(super) fn name(&self, document: &DocKey) -> String {
+        if document.space == Space::Open {
+            return self.open_name(&document.id);
+        }
         let Some(named) = self.names.get(&DocumentId::from_bytes(document.id)) else {
             return "an unknown document".to_owned();
         };
@@ -178,6 +188,14 @@ impl World {
             format_args!("→ {} reached {name}: {} people", conn.0, seen.people.len()),
         );
         for (person, heads) in &seen.people {
+            // A rogue claims for its person what it likes.
+            let is_rogues = self.sites.iter().any(|site| {
+                let id = self.person_id(site.person);
+                site.is_gone && id.is_some_and(|id| id.as_bytes() == person)
+            });
+            if is_rogues {
+                continue;
+            }
             let holds = |head: &Hash| {
                 self.sites.iter().any(|site| {
                     let theirs = self
@@ -202,8 +220,27 @@ impl World {
         }
     }
 
-    /// V1: nothing about a draft, or a voice that is not shared, goes to another person.
-    fn guard_privacy(&mut self, site: SiteId, conn: ConnId, id: DocumentId) {
+    /// Presence is passed on once to each, and never to who sent it.
+    fn hear_presence(&mut self, site: SiteId, conn: ConnId, seen: Seen) {
+        let from = self.name_of(site);
+        self.tell(
+            site,
+            format_args!("→ {} presence {} of {}", conn.0, seen.count, seen.sender),
+        );
+        if seen.sender == seen.target {
+            let what = format!("{from} sends presence back to its author {}", seen.sender);
+            return self.violated("presence once", what);
+        }
+        let told = (conn, seen.sender, seen.session, seen.count);
+        if !self.presence_told.insert(told.clone()) {
+            let what = format!("{from} passes on presence {} of {} twice", told.3, told.1);
+            self.violated("presence once", what);
+        }
+    }
+
+    /// V1: nothing about a draft, or a voice that is not shared, goes to another person, and
+    /// nothing at all to a stranger.
+    fn guard_privacy(&mut self, site: SiteId, receiver: SiteId, id: DocumentId, seen: &Seen) {
         let Some(document) = self.names.get(&id) else {
             return;
         };
@@ -212,12 +249,16 @@ impl World {
             Kind::Voice => !self.shared.contains(&document.key),
             _ => false,
         };
-        let Some((receiver, _)) = self.network.sites(other(conn)) else {
-            return;
+        let person = match self.guest(receiver).map(|guest| &guest.kind) {
+            None => Some(self.site(receiver).person),
+            Some(crate::guest::Kind::Rogue(rogue)) => rogue.was.map(|was| self.site(was).person),
+            Some(_) => None,
         };
-        let owner = document.person();
-        if is_private && owner != self.person_id(self.site(receiver).person) {
-            let (from, to) = (self.site(site).name, self.site(receiver).name);
+        let is_owners = document.person() == person.and_then(|person| self.person_id(person));
+        // To say that a document is not to be had says nothing about it.
+        let says_nothing = seen.kind == "doc-unavailable";
+        if (is_private && !is_owners || person.is_none()) && !says_nothing {
+            let (from, to) = (self.name_of(site), self.name_of(receiver));
             let what = format!(
                 "{from} sends a frame about {} to {to}",
                 self.name(&DocKey::circles(&id))

@@ -34,8 +34,12 @@ impl World {
         for document in &documents {
             self.check_document(&circle, document)?;
         }
+        self.check_open_space()?;
         for site in self.site_ids() {
             self.check_disk(site);
+            if self.site(site).is_gone {
+                continue;
+            }
             if let Some(violation) = self.broken.take() {
                 return Err(violation);
             }
@@ -78,7 +82,7 @@ impl World {
 
     fn check_logs(&mut self, circle: &CircleId) -> Result<(), Violation> {
         let mut first: Option<(&str, BTreeSet<_>, String)> = None;
-        for site in &self.sites {
+        for site in self.sites.iter().filter(|site| !site.is_gone) {
             let log = site.engine().and_then(|engine| engine.log(circle));
             let Some(log) = log else {
                 return Err(Violation::new(
@@ -120,7 +124,7 @@ impl World {
     /// Members have the same cards, and the text of every snapshot (rule N2).
     fn check_beside(&self, circle: &CircleId) -> Result<(), Violation> {
         let mut first: Option<(&str, Vec<Vec<u8>>)> = None;
-        for site in &self.sites {
+        for site in self.sites.iter().filter(|site| !site.is_gone) {
             let engine = site.engine().expect("all run in the end");
             let cards: Vec<Vec<u8>> = engine
                 .cards(circle)
@@ -218,6 +222,11 @@ impl World {
             then: None,
         };
         self.ask(site, Local::Open { document: key }, wish);
+        self.until_done(site, &self.name(&key))
+    }
+
+    /// Waits for the last call.
+    pub(super) fn until_done(&mut self, site: SiteId, what: &str) -> Result<(), Violation> {
         let request = smallwin_sync::Request(self.requests);
         for _ in 0..OPEN_STEPS {
             self.run_until(self.now_ms() + 20)?;
@@ -227,7 +236,7 @@ impl World {
         }
         Err(Violation::new(
             "documents open",
-            format!("{} does not open {}", self.site(site).name, self.name(&key)),
+            format!("{} does not open {what}", self.site(site).name),
         ))
     }
 

@@ -4,18 +4,21 @@ mod deeds;
 mod ending;
 mod forge;
 mod goals;
+mod guests;
 mod listen;
 mod look;
 mod notices;
 mod processes;
 mod reading;
 mod records;
+mod rogue;
 mod spread;
+mod stock;
 mod trouble;
 mod wires;
 mod writes;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 
 use smallwin_circle::{CircleId, DocumentId, DocumentRef};
@@ -27,10 +30,12 @@ use crate::agenda::Agenda;
 use crate::cast::{Cast, Person};
 use crate::chance::Chance;
 use crate::counts::Counts;
+use crate::guest::{Guest, Kind};
 use crate::network::{Network, SiteId};
 use crate::options::{Options, Plant};
 use crate::oracle::{Hash, Oracle, Violation};
 use crate::site::Site;
+use crate::stock::Id;
 use crate::trace::Trace;
 
 /// Everything there is. [`World::live`] runs it from the first start to the last check.
@@ -44,6 +49,13 @@ pub(crate) struct World {
     oracle: Oracle,
     sites: Vec<Site>,
     people: Vec<Person>,
+    guests: Vec<Guest>,
+    open_nodes: Vec<SiteId>,
+    open_documents: Vec<Id>,
+    /// Frames that rogues overheard.
+    overheard: VecDeque<Vec<u8>>,
+    /// Presence that nodes passed on: to which end, by whom, in which session, which.
+    presence_told: BTreeSet<(ConnId, String, String, u64)>,
     pace: Pace,
     phase: Phase,
     circle: Option<CircleId>,
@@ -102,6 +114,14 @@ enum Happening {
     Read(SiteId, u64, DocKey),
     /// Trouble of some sort.
     Trouble,
+    /// A guest comes.
+    GuestComes(SiteId),
+    /// A guest dials a node.
+    GuestDials(SiteId, SiteId),
+    /// Whoever is behind a guest considers what to do.
+    GuestThinks(SiteId),
+    /// A stock peer tells all its peers what is new in a document.
+    StockSyncs(SiteId, Id),
     /// A way carries again.
     Heal(SiteId, SiteId),
     /// A way is as fast as usual again.
@@ -139,7 +159,8 @@ impl World {
     /// A world at its beginning.
     pub(crate) fn new(options: Options) -> World {
         let mut chance = Chance::new(options.seed);
-        let Cast { people, sites } = Cast::choose(&mut chance);
+        let cast = Cast::choose(&mut chance);
+        let open_documents = vec![chance.bytes(), chance.bytes()];
         let pace = Pace::choose(&mut chance, options.harsh);
         let first_changes = smallwin_model::first_changes();
         let constants = first_changes
@@ -152,8 +173,13 @@ impl World {
             agenda: Agenda::new(),
             network: Network::default(),
             oracle: Oracle::new(constants),
-            sites,
-            people,
+            sites: cast.sites,
+            people: cast.people,
+            guests: cast.guests,
+            open_nodes: cast.open_nodes,
+            open_documents,
+            overheard: VecDeque::new(),
+            presence_told: BTreeSet::new(),
             pace,
             phase: Phase::Trouble,
             circle: None,
@@ -190,6 +216,13 @@ impl World {
         for site in self.site_ids() {
             let after_ms = self.chance.between(0, 3000);
             self.agenda.put(after_ms, Happening::Start(site));
+        }
+        // Whoever takes over a device waits for it.
+        let comes = |guest: &&Guest| !matches!(&guest.kind, Kind::Rogue(it) if it.was.is_some());
+        let guests: Vec<SiteId> = self.guests.iter().filter(comes).map(|it| it.id).collect();
+        for guest in guests {
+            let after_ms = self.chance.between(0, 20_000);
+            self.agenda.put(after_ms, Happening::GuestComes(guest));
         }
         let first_trouble_ms = self.chance.between(0, self.pace.trouble_ms);
         self.agenda.put(first_trouble_ms, Happening::Trouble);
@@ -229,6 +262,10 @@ impl World {
             }
             Happening::Read(site, starts, document) => self.read(site, starts, document),
             Happening::Trouble => self.trouble(),
+            Happening::GuestComes(id) => self.come(id),
+            Happening::GuestDials(id, node) => self.guest_dials(id, node),
+            Happening::GuestThinks(id) => self.guest_thinks(id),
+            Happening::StockSyncs(id, document) => self.stock_tells_all(id, &document),
             Happening::Heal(from, to) => self.heal(from, to),
             Happening::WayWell(from, to) => self.way_well(from, to),
             Happening::DiskWell(site) => self.disk_well(site),
@@ -249,11 +286,13 @@ impl World {
             let who = self.people[site.person].name;
             format!("{}({who})→{}", site.name, dials.join("+"))
         };
-        self.sites
-            .iter()
-            .map(in_words)
-            .collect::<Vec<_>>()
-            .join(" ")
+        let guest = |guest: &Guest| {
+            let dials: Vec<&str> = guest.dials.iter().map(|to| self.name_of(*to)).collect();
+            format!("{}→{}", guest.name, dials.join("+"))
+        };
+        let sites = self.sites.iter().map(in_words);
+        let all: Vec<String> = sites.chain(self.guests.iter().map(guest)).collect();
+        all.join(" ")
     }
 
     fn site_ids(&self) -> Vec<SiteId> {
@@ -261,7 +300,10 @@ impl World {
     }
 
     fn name_of(&self, site: SiteId) -> &'static str {
-        self.sites[site.0].name
+        match self.guest(site) {
+            Some(guest) => guest.name,
+            None => self.sites[site.0].name,
+        }
     }
 
     fn site(&self, site: SiteId) -> &Site {
@@ -281,8 +323,8 @@ impl World {
     }
 
     fn tell(&mut self, site: SiteId, what: fmt::Arguments<'_>) {
-        self.trace
-            .line(self.agenda.now_ms(), self.sites[site.0].name, what);
+        let name = self.name_of(site);
+        self.trace.line(self.agenda.now_ms(), name, what);
     }
 
     fn moved(&mut self) {

@@ -12,7 +12,7 @@ use crate::site::Process;
 
 impl World {
     pub(super) fn start(&mut self, site: SiteId) {
-        if self.site(site).process.is_some() {
+        if self.site(site).process.is_some() || self.site(site).is_gone {
             return;
         }
         self.moved();
@@ -30,7 +30,7 @@ impl World {
             sealing: state.sealing.public(),
             authorities: state.authority.clone().into_iter().collect(),
             first_changes: self.first_changes.clone(),
-            open_space: false,
+            open_space: self.open_nodes.contains(&site),
             limits,
         };
         let engine = match Engine::new(config, boot) {

@@ -29,7 +29,9 @@ impl World {
         let ways: Vec<(SiteId, SiteId)> = self
             .sites
             .iter()
-            .flat_map(|site| site.dials.iter().map(|to| (site.id, *to)))
+            .map(|site| (site.id, &site.dials))
+            .chain(self.guests.iter().map(|guest| (guest.id, &guest.dials)))
+            .flat_map(|(from, dials)| dials.iter().map(move |to| (from, *to)))
             .collect();
         let Some((from, to)) = self.chance.pick(&ways).copied() else {
             return;
@@ -75,7 +77,7 @@ impl World {
             let directions = [(there, *from, *to), (back, *to, *from)];
             for (_, from, to) in directions.into_iter().filter(|(is_cut, ..)| *is_cut) {
                 self.counts.cuts += 1;
-                let name = self.site(to).name;
+                let name = self.name_of(to);
                 self.tell(
                     from,
                     format_args!("reaches {name} no more, for {for_ms} ms"),
@@ -95,7 +97,7 @@ impl World {
         if !self.network.is_cut(from, to) {
             return;
         }
-        let there = self.site(to).name;
+        let there = self.name_of(to);
         self.tell(from, format_args!("reaches {there} again"));
         for (end, waiting) in self.network.heal(from, to) {
             for _ in 0..waiting {
@@ -178,6 +180,9 @@ impl World {
     fn spoil_a_disk(&mut self) {
         let Some(site) = self.some_site() else { return };
         let for_ms = self.chance.between(500, 40_000);
+        if self.site(site).is_gone {
+            return;
+        }
         match self.chance.below(100) {
             0..30 => {
                 self.tell(site, format_args!("its next sync will fail"));
@@ -217,7 +222,9 @@ impl World {
     /// it begins when nothing depends on them any more.
     fn may_be_lied_to(&self, site: SiteId) -> bool {
         let person = self.site(site).person;
-        let all_in = |site: &crate::site::Site| self.is_member(site.id) && site.paired_or_first();
+        let all_in = |site: &crate::site::Site| {
+            site.is_gone || self.is_member(site.id) && site.paired_or_first()
+        };
         match person {
             0 => !self.goals_are_open() && self.sites.iter().all(all_in),
             _ => self
@@ -229,6 +236,11 @@ impl World {
     }
 
     pub(super) fn disk_well(&mut self, site: SiteId) {
+        // A lie is seldom found out before the power fails.
+        if self.site(site).disk.pretended() > 0 && self.chance.percent(60) {
+            self.crash(site, 50);
+            self.agenda.put(100, Happening::Start(site));
+        }
         let disk = &mut self.site_mut(site).disk;
         let was_ill = disk.full || disk.slow > 0;
         (disk.full, disk.slow) = (false, 0);
@@ -275,6 +287,7 @@ impl World {
     /// Ends all trouble: ways carry, disks work, everybody runs and reads.
     pub(super) fn end_trouble(&mut self) {
         self.phase = Phase::Healing;
+        self.send_rogues_away();
         self.spread.healed_ms = self.now_ms();
         self.say("world", format_args!("all trouble ends"));
         for (from, to) in self.network.all_cuts() {
@@ -288,6 +301,19 @@ impl World {
             self.disk_well(site);
             if self.site(site).process.is_none() {
                 self.start(site);
+            }
+        }
+    }
+
+    /// Who never reads goes. Of the rogues some stay and say nothing, as who withholds does.
+    fn send_rogues_away(&mut self) {
+        let suspects = self.guests.iter().filter(|guest| guest.is_suspect());
+        let suspects: Vec<(SiteId, bool)> = suspects
+            .map(|guest| (guest.id, matches!(guest.kind, crate::guest::Kind::Deaf)))
+            .collect();
+        for (id, is_deaf) in suspects {
+            if is_deaf || self.chance.percent(50) {
+                self.go(id);
             }
         }
     }

@@ -1,8 +1,14 @@
 //! Frames as someone on the wire sees them, read and written without the engine's own code.
 
+mod write;
+
 use minicbor::data::Type;
 use minicbor::decode::{Decoder, Error};
-use minicbor::encode::Encoder;
+
+pub(crate) use self::write::{
+    Line, readdress, write_auth, write_circles, write_document, write_join, write_presence,
+    write_proving_join, write_sync_message,
+};
 
 /// What a frame shows to who listens; fields that a frame lacks are empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,8 +21,14 @@ pub(crate) struct Seen {
     pub(crate) target: String,
     /// `documentId`, base58check.
     pub(crate) document: Option<String>,
-    /// `data` of a sync frame.
+    /// `data` of a sync or ephemeral frame.
     pub(crate) data: Vec<u8>,
+    /// `count` and `sessionId` of an ephemeral frame.
+    pub(crate) count: u64,
+    pub(crate) session: String,
+    /// `key` and `nonce` of a `peer` that proves itself.
+    pub(crate) key: Vec<u8>,
+    pub(crate) nonce: Vec<u8>,
     /// `heads` of a log frame.
     pub(crate) heads: Vec<[u8; 32]>,
     /// `ids` of a log frame.
@@ -36,38 +48,6 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Seen, String> {
     fields(bytes).map_err(|error| format!("a frame that is no map of CBOR: {error}"))
 }
 
-/// Writes a sync frame.
-pub(crate) fn write_sync(sender: &str, target: &str, document: &str, data: &[u8]) -> Vec<u8> {
-    write(sender, target, "sync", document, "data", data)
-}
-
-/// Writes a frontier frame.
-pub(crate) fn write_frontier(sender: &str, target: &str, document: &str, items: &[u8]) -> Vec<u8> {
-    write(
-        sender,
-        target,
-        "smallwin/frontier",
-        document,
-        "items",
-        items,
-    )
-}
-
-/// Writes a sync message (version 1) that brings changes and claims heads.
-pub(crate) fn write_sync_message(heads: &[[u8; 32]], changes: &[&[u8]]) -> Vec<u8> {
-    let mut message = vec![0x42];
-    leb128(&mut message, heads.len());
-    message.extend(heads.as_flattened());
-    // Nothing needed, nothing told of what is there.
-    message.extend([0, 0]);
-    leb128(&mut message, changes.len());
-    for change in changes {
-        leb128(&mut message, change.len());
-        message.extend(*change);
-    }
-    message
-}
-
 fn fields(bytes: &[u8]) -> Result<Seen, Error> {
     let mut decoder = Decoder::new(bytes);
     let mut seen = Seen::default();
@@ -81,6 +61,11 @@ fn fields(bytes: &[u8]) -> Result<Seen, Error> {
             ("targetId", Type::String) => seen.target = decoder.str()?.to_owned(),
             ("documentId", Type::String) => seen.document = Some(decoder.str()?.to_owned()),
             ("data", Type::Bytes) => seen.data = decoder.bytes()?.to_vec(),
+            ("count", Type::U8 | Type::U16 | Type::U32 | Type::U64) => {
+                seen.count = decoder.u64()?
+            }
+            ("sessionId", Type::String) => seen.session = decoder.str()?.to_owned(),
+            ("smallwin", Type::Map) => hello(&mut decoder, &mut seen)?,
             ("heads", Type::Bytes) => seen.heads = hashes(decoder.bytes()?),
             ("ids", Type::Bytes) => seen.ids = hashes(decoder.bytes()?),
             ("records", Type::Array) => seen.records = blobs(&mut decoder)?,
@@ -95,6 +80,17 @@ fn fields(bytes: &[u8]) -> Result<Seen, Error> {
         }
     }
     Ok(seen)
+}
+
+fn hello(decoder: &mut Decoder<'_>, seen: &mut Seen) -> Result<(), Error> {
+    for _ in 0..decoder.map()?.unwrap_or_default() {
+        match decoder.str()? {
+            "key" => seen.key = decoder.bytes()?.to_vec(),
+            "nonce" => seen.nonce = decoder.bytes()?.to_vec(),
+            _ => decoder.skip()?,
+        }
+    }
+    Ok(())
 }
 
 fn person(decoder: &mut Decoder<'_>) -> Result<([u8; 32], Vec<[u8; 32]>), Error> {
@@ -125,58 +121,41 @@ fn hashes(bytes: &[u8]) -> Vec<[u8; 32]> {
     bytes.as_chunks().0.to_vec()
 }
 
-fn write(
-    sender: &str,
-    target: &str,
-    kind: &str,
-    document: &str,
-    field: &str,
-    bytes: &[u8],
-) -> Vec<u8> {
-    let mut out = Encoder::new(Vec::new());
-    let texts = [
-        ("type", kind),
-        ("senderId", sender),
-        ("targetId", target),
-        ("documentId", document),
-    ];
-    out.map(5).expect("memory takes all");
-    for (name, value) in texts {
-        out.str(name)
-            .and_then(|out| out.str(value))
-            .expect("memory takes all");
-    }
-    out.str(field)
-        .and_then(|out| out.bytes(bytes))
-        .expect("memory takes all");
-    out.into_writer()
-}
-
-fn leb128(out: &mut Vec<u8>, mut number: usize) {
-    while number >= 0x80 {
-        out.push((number as u8 & 0x7f) | 0x80);
-        number >>= 7;
-    }
-    out.push(number as u8);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const LINE: Line<'_> = Line {
+        sender: "a",
+        target: "b",
+    };
+
     #[test]
     fn reads_back_what_it_writes() {
-        let seen = read(&write_sync("a", "b", "doc", b"\x42")).unwrap();
+        let seen = read(&write_document(LINE, "sync", "doc", "data", b"\x42")).unwrap();
         assert_eq!(
             (seen.kind.as_str(), seen.data.as_slice()),
             ("sync", b"\x42".as_slice())
         );
         assert_eq!((seen.sender.as_str(), seen.target.as_str()), ("a", "b"));
-        assert_eq!(
-            read(&write_frontier("a", "b", "doc", &[7])).unwrap().kind,
-            "smallwin/frontier"
-        );
+        let seen = read(&write_presence(LINE, "doc", 300, "s")).unwrap();
+        assert_eq!((seen.count, seen.session.as_str()), (300, "s"));
         assert!(read(&[0x80]).is_err());
+    }
+
+    #[test]
+    fn a_frame_gets_another_sender() {
+        let frame = write_document(LINE, "request", "doc", "data", &[7; 300]);
+        let line = Line {
+            sender: "mallory",
+            target: "c",
+        };
+        let other = readdress(&frame, line).unwrap();
+        assert_eq!(
+            other,
+            write_document(line, "request", "doc", "data", &[7; 300])
+        );
+        assert_eq!(readdress(&[0x80], line), None);
     }
 
     #[test]
