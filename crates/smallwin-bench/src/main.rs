@@ -12,10 +12,14 @@ mod append;
 mod engine;
 mod engines;
 mod measure;
+mod sync;
 mod typist;
 mod wire;
 
+use std::path::Path;
 use std::process::ExitCode;
+
+use anyhow::{Context, Result};
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
@@ -25,8 +29,14 @@ fn main() -> ExitCode {
         "append" => append::run(),
         "engines" => engines::run(),
         "engine" => engine::command(&rest),
+        "sync" => sync::command::run(&rest),
+        "relay" => with_port(&rest).and_then(sync::peer::relay::serve),
+        "samod" => with_port(&rest).and_then(|port| {
+            let folder = rest.get(1).map(String::as_str).unwrap_or(".");
+            sync::peer::samod::serve(port, Path::new(folder))
+        }),
         other => Err(anyhow::anyhow!(
-            "there is no benchmark `{other}`; there are: append, engines, engine"
+            "there is no benchmark `{other}`; there are: append, engines, engine, sync, relay, samod"
         )),
     };
     match outcome {
@@ -36,4 +46,9 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn with_port(arguments: &[String]) -> Result<u16> {
+    let port = arguments.first().context("which port?")?;
+    port.parse().context("a port is a number")
 }

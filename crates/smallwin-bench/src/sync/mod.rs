@@ -1,0 +1,12 @@
+//! The sync engine against others, over real sockets: `cargo xtask bench sync`.
+
+mod case;
+mod clock;
+pub(crate) mod command;
+mod load;
+mod paper;
+pub(crate) mod peer;
+mod process;
+mod report;
+mod scenario;
+mod server;

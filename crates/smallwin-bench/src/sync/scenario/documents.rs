@@ -1,0 +1,130 @@
+//! Many documents with a writer and a reader each: what an edit costs, and what a document costs that nobody touches.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::sync::case::{Bench, Case, Figures, PREPARE_MAX};
+use crate::sync::clock::now;
+use crate::sync::load::net::Conn;
+use crate::sync::load::world::DocumentNumber;
+use crate::sync::process;
+use crate::sync::server::Kind;
+
+const EDITS_PER_SECOND: u32 = 200;
+/// Sockets on each side where one carries many documents.
+const CONNS: usize = 20;
+/// Documents whose answers are waited for together.
+const AT_ONCE: usize = 500;
+
+pub(super) fn run(bench: &Bench, kind: Kind, count: usize) -> Result<Figures> {
+    let mut case = bench.start(kind)?;
+    let empty = process::memory_bytes(case.server.pid());
+    let begin = now();
+    let (documents, writers) = fill(&mut case, count, true)?;
+    let filled = begin.elapsed();
+    case.server.settle(Duration::from_secs(10));
+    let idle = process::memory_bytes(case.server.pid());
+    let meter = case.meter();
+    let edits = (bench.window().as_secs() as usize) * EDITS_PER_SECOND as usize;
+    let begin = now();
+    for edit in 0..edits {
+        let due = Duration::from_secs(1) / EDITS_PER_SECOND * edit as u32;
+        case.world.pass(due.saturating_sub(begin.elapsed()))?;
+        // Strides that meet every document before any twice.
+        let at = edit * 7919 % count;
+        let document = *documents.get(at).context("a document")?;
+        let writer = *writers.get(at).context("a writer")?;
+        case.world.write(writer, document);
+    }
+    let waiting = documents.clone();
+    case.world
+        .until("every edit is seen", PREPARE_MAX, move |world| {
+            waiting
+                .iter()
+                .all(|document| world.complete(*document) >= world.written(*document))
+        })?;
+    let used = meter.used(&case);
+    case.world.net.close_all();
+    std::thread::sleep(Duration::from_secs(1));
+    case.server.settle(Duration::from_secs(10));
+    let left = process::memory_bytes(case.server.pid());
+    Ok(Figures::from([
+        ("cpu_us_per_edit", used.server_us / edits as f64),
+        (
+            "memory_kib_per_document",
+            (idle - empty) / 1024.0 / count as f64,
+        ),
+        (
+            "memory_kib_per_document_alone",
+            (left - empty) / 1024.0 / count as f64,
+        ),
+        ("filled_s", filled.as_secs_f64()),
+    ]))
+}
+
+/// Makes so many documents of one edit; with `readers`, somebody reads each. Returns them and the writer of each.
+pub(super) fn fill(
+    case: &mut Case,
+    count: usize,
+    readers: bool,
+) -> Result<(Vec<DocumentNumber>, Vec<Conn>)> {
+    let documents: Vec<DocumentNumber> = (0..count).map(|_| case.world.document()).collect();
+    let shared = case.world.documents_per_conn_max() > 1;
+    let (mut writing, mut reading) = (Vec::new(), Vec::new());
+    if shared {
+        let any = *documents.first().context("a document")?;
+        writing = case.world.connect(CONNS, any)?;
+        if readers {
+            reading = case.world.connect(CONNS, any)?;
+        }
+    }
+    let mut writers = Vec::with_capacity(count);
+    let early = case.server.kind.is_relay();
+    for group in documents.chunks(AT_ONCE) {
+        for document in group {
+            if !shared {
+                writing = case.world.connect(1, *document)?;
+                if readers {
+                    reading = case.world.connect(1, *document)?;
+                }
+            }
+            let writer = *writing.get(*document % writing.len()).context("a writer")?;
+            writers.push(writer);
+            if readers && early {
+                let reader = *reading.get(*document % reading.len()).context("a reader")?;
+                case.world.join(reader, *document, 0);
+                case.world.turn(Duration::ZERO)?;
+            }
+            case.world.upload(writer, *document, 1);
+        }
+        if !case.server.kind.is_yjs() {
+            case.world
+                .until("the server has the documents", PREPARE_MAX, |world| {
+                    group.iter().all(|document| world.confirmed(*document) >= 1)
+                })?;
+        }
+        if readers && !early {
+            for (at, document) in group.iter().enumerate() {
+                let reader = match shared {
+                    true => *reading.get(*document % reading.len()).context("a reader")?,
+                    // The reader's socket was opened right behind the writer's.
+                    false => {
+                        writers
+                            .get(writers.len() - group.len() + at)
+                            .context("a writer")?
+                            + 1
+                    }
+                };
+                case.world.join(reader, *document, 0);
+            }
+        }
+        if readers {
+            case.world
+                .until("the readers have the documents", PREPARE_MAX, |world| {
+                    group.iter().all(|document| world.complete(*document) >= 1)
+                })?;
+        }
+    }
+    Ok((documents, writers))
+}
