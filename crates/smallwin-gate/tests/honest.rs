@@ -15,6 +15,7 @@ mod support;
 use automerge::sync::{State, SyncDoc};
 use automerge::transaction::{CommitOptions, Transactable};
 use automerge::{AutoCommit, Automerge, Change, ObjType, ROOT, ReadDoc};
+use serde_json::Value;
 use smallwin_gate::{
     Budget, ChangeIndex, ChunkKind, OpIndex, Rules, check_document_chunk,
     check_document_chunk_within, check_sync_message, open_change, raw_change, read_change,
@@ -181,34 +182,46 @@ fn empty_documents_pass() {
     assert_eq!((shape.ops, shape.changes, shape.heads), (0, 0, Vec::new()));
 }
 
-/// Many changes of eight actors, admitted by their operations; `SMALLWIN_HONEST_CHANGES`
-/// says how many (rules G1, G3).
+/// Many changes of eight actors, admitted by their operations, with their whole documents and
+/// the first sync of an empty peer; `SMALLWIN_HONEST_CHANGES` says how many (rules G1, G3).
 #[test]
 fn eight_actors_pass_g3() {
     let wanted = std::env::var("SMALLWIN_HONEST_CHANGES").ok();
-    let wanted = wanted.map_or(1_500, |wanted| wanted.parse().unwrap());
+    let wanted = wanted.map_or(1_500, |wanted| wanted.parse::<usize>().unwrap());
     let (mut seen, mut ops_seen, mut seed) = (0, 0, 500);
     while seen < wanted {
         let mut world = World::new(seed, 8);
         world.run(400);
-        let mut index = OpIndex::new();
-        for change in world.peers[0].get_changes(&[]) {
-            let open = open_change(change.raw_bytes()).unwrap();
-            index
-                .admit(&open, &Rules::default())
-                .unwrap_or_else(|refused| panic!("seed {seed}: {refused}: {:?}", change.decode()));
-            seen += 1;
-            ops_seen += open.header().op_count;
-        }
+        let whole = &mut world.peers[0];
+        let changes = whole.get_changes(&[]);
+        seen += changes.len();
+        ops_seen += admit(&changes, seed);
+        assert_documents_pass(whole);
+        let uploaded = Automerge::load(&whole.save()).unwrap();
+        admit(&uploaded.get_changes(&[]), seed);
+        converse(&mut whole.clone(), &mut AutoCommit::new());
         seed += 1;
     }
     println!("{seen} changes with {ops_seen} operations, none refused");
 }
 
+/// Admits changes in causal order; gives the number of their operations.
+fn admit(changes: &[Change], seed: u64) -> u64 {
+    let (mut index, mut ops) = (OpIndex::new(), 0);
+    for change in changes {
+        let open = open_change(change.raw_bytes()).unwrap();
+        index
+            .admit(&open, &Rules::default())
+            .unwrap_or_else(|refused| panic!("seed {seed}: {refused}: {:?}", change.decode()));
+        ops += open.header().op_count;
+    }
+    ops
+}
+
 /// The constant first changes pass by their hashes, and work goes on from them (rule F1).
 #[test]
 fn first_changes_pass_f1() {
-    let vectors: serde_json::Value =
+    let vectors: Value =
         serde_json::from_str(include_str!("../../../tests/vectors/first-changes.json")).unwrap();
     let mut seen = 0;
     for kind in vectors.as_object().unwrap().values() {
@@ -240,22 +253,46 @@ fn first_changes_pass_f1() {
 }
 
 /// Changes made by Automerge in JavaScript, with everything a browser may write (rule G1).
+///
+/// `SMALLWIN_HONEST_BROWSER` names a file of `tests/interop/honest-changes.mjs` with more of them.
 #[test]
 fn browser_changes_pass_g1() {
-    let changes: Vec<String> =
-        serde_json::from_str(include_str!("corpus/browser-changes.json")).unwrap();
-    assert!(changes.len() > 100);
-    let (mut index, rules) = (OpIndex::new(), Rules::default());
-    let mut doc = Automerge::new();
-    for change in changes {
-        let bytes = unhex(&change);
-        let open = open_change(&bytes).unwrap_or_else(|error| panic!("{error}: {change}"));
-        let admitted = index.admit(&open, &rules);
-        assert_eq!(admitted, Ok(()), "{change}");
-        doc.apply_changes([Change::from_bytes(bytes).unwrap()])
-            .unwrap();
+    let read = |text: &str| serde_json::from_str::<Vec<Value>>(text).unwrap();
+    let mut histories = read(include_str!("corpus/browser-changes.json"));
+    if let Ok(file) = std::env::var("SMALLWIN_HONEST_BROWSER") {
+        histories.extend(read(&std::fs::read_to_string(file).unwrap()));
     }
-    assert!(Automerge::load(&doc.save()).is_ok());
+    let (mut seen, mut messages_seen) = (0, 0);
+    for history in histories {
+        let (mut index, rules) = (OpIndex::new(), Rules::default());
+        let mut doc = Automerge::new();
+        let all = |name: &str| {
+            let listed = history[name].as_array().unwrap().iter();
+            listed.map(|hex| unhex(hex.as_str().unwrap()))
+        };
+        for bytes in all("changes") {
+            let open = open_change(&bytes).unwrap_or_else(|error| panic!("{error}: {bytes:02x?}"));
+            let admitted = index.admit(&open, &rules);
+            assert_eq!(admitted, Ok(()), "{bytes:02x?}");
+            let raw = raw_change(&bytes).unwrap().into_owned();
+            doc.apply_changes([Change::from_bytes(raw).unwrap()])
+                .unwrap();
+        }
+        let document = unhex(history["document"].as_str().unwrap());
+        let shape = check_document_chunk(&document).unwrap();
+        let uploaded = Automerge::load(&document).unwrap();
+        assert_eq!(uploaded.get_heads(), doc.get_heads());
+        assert_eq!(shape.changes, uploaded.get_changes(&[]).len() as u64);
+        admit(&uploaded.get_changes(&[]), 0);
+        assert!(Automerge::load(&doc.save()).is_ok());
+        for message in all("messages") {
+            pass(&message);
+            messages_seen += 1;
+        }
+        seen += index.changes().len();
+    }
+    assert!(seen > 100 && messages_seen > 3);
+    println!("{seen} changes and {messages_seen} messages of a browser, none refused");
 }
 
 fn unhex(text: &str) -> Vec<u8> {

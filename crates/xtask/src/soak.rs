@@ -1,6 +1,7 @@
 //! `cargo xtask soak`: the random parts of the tests, for as long as somebody wants.
 
 pub(crate) mod gate;
+mod honest;
 mod websocket;
 
 use std::{path::Path, time::Duration};
@@ -27,11 +28,12 @@ const STORAGE_POWER_CUTS: &str = "200";
 
 /// Runs simulation seeds and crash rounds in turn until the time is over; seeds never repeat in one run.
 /// With `storage` it kills and cuts the power so many times instead, with `gate` it gives hostile
-/// bytes to everything that reads bytes, with `websocket` it runs the Autobahn suite.
+/// bytes to everything that reads bytes, with `honest` honest traffic to the gate, with `websocket` it runs the Autobahn suite.
 pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
     match arguments.first().map(String::as_str) {
         Some("storage") => return storage(root),
         Some("gate") => return gate::run(root, arguments.get(1..).unwrap_or_default()),
+        Some("honest") => return honest::run(root),
         Some("websocket") => return websocket::run(root),
         _ => {}
     }

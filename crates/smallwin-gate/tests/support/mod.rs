@@ -46,8 +46,9 @@ impl World {
     pub fn run(&mut self, rounds: usize) {
         for round in 0..rounds {
             let peer = self.rng.random_range(0..self.peers.len());
-            match self.rng.random_range(0..12) {
+            match self.rng.random_range(0..13) {
                 0 => self.merge(peer),
+                12 => self.undo(peer),
                 1 if round % 7 == 0 => self.restart(peer, round),
                 2 => {
                     self.peers[peer]
@@ -78,6 +79,25 @@ impl World {
     fn merge(&mut self, peer: usize) {
         let mut other = self.peers.choose(&mut self.rng).unwrap().clone();
         self.peers[peer].merge(&mut other).unwrap();
+    }
+
+    /// Makes the text and a counter what they were some changes ago, as an undo does.
+    fn undo(&mut self, peer: usize) {
+        let doc = &mut self.peers[peer];
+        let changes = doc.get_changes(&[]);
+        let back = self.rng.random_range(0..changes.len().min(6));
+        let before = [changes[changes.len() - 1 - back].hash()];
+        let Some((_, text)) = doc.get(ROOT, "text").unwrap() else {
+            return;
+        };
+        let _ = doc
+            .text_at(&text, &before)
+            .and_then(|was| doc.update_text(&text, was));
+        if let Ok(Some((value, _))) = doc.get_at(ROOT, "counter", &before) {
+            let was = value.into_owned().as_i64();
+            let _ = was.map(|was| doc.increment(ROOT, "counter", was));
+        }
+        doc.commit_with(CommitOptions::default().with_time(0));
     }
 
     /// Saves, loads, and goes on as a new actor (rule K2).
