@@ -12,7 +12,7 @@ use anyhow::{Result, bail};
 
 use crate::{program::Program, stage::Stages, tools};
 
-/// Runs the figures that the first argument names, or all that are quick; `sync` takes arguments of its own.
+/// Runs the figures that the first argument names, or all that are quick; `sync` and `engine` take more.
 pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
     let mut stages = Stages::default();
     stages.run("tools", || tools::require_build_tools(root))?;
@@ -20,19 +20,23 @@ pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
         Some((which, rest)) => (which.as_str(), rest),
         None => ("", arguments),
     };
-    if which != "sync" && !rest.is_empty() {
-        bail!("only `bench sync` takes more, but got `{}`", rest.join(" "));
+    if !matches!(which, "sync" | "engine") && !rest.is_empty() {
+        bail!(
+            "only `bench sync` and `bench engine` take more, but got `{}`",
+            rest.join(" ")
+        );
     }
     match which {
         "storage" => storage::run(root, &mut stages)?,
         "gate" => gate::run(root, &mut stages)?,
-        "engine" => engine::run(root, &mut stages)?,
+        "engine" => engine::run(root, &mut stages, rest)?,
         "keystroke" => keystroke::run(root, &mut stages)?,
+        "report" => stages.run("docs/performance.md", || sync::report(root))?,
         "sync" => sync::run(root, &mut stages, rest)?,
         "" => {
             storage::run(root, &mut stages)?;
             gate::run(root, &mut stages)?;
-            engine::run(root, &mut stages)?;
+            engine::run(root, &mut stages, rest)?;
             keystroke::run(root, &mut stages)?;
         }
         other => bail!(

@@ -11,8 +11,8 @@ use smallwin_circle::{CircleId, InviteLink, SigningKey};
 use super::clock::now;
 use super::load::automerge::Automerge;
 use super::load::member::Member;
-use super::load::net::Net;
 use super::load::protocol::Protocol;
+use super::load::world::World;
 use super::load::yjs::Yjs;
 use super::process;
 
@@ -20,6 +20,8 @@ use super::process;
 const START_MAX: Duration = Duration::from_secs(60);
 /// How long an asked end may take before the process is killed.
 const STOP_MAX: Duration = Duration::from_secs(30);
+/// How long an answer to a handshake is waited for before it is tried again.
+const HANDSHAKE_MAX: Duration = Duration::from_millis(300);
 const LOOK_AGAIN: Duration = Duration::from_micros(200);
 const TITLE: &str = "bench";
 
@@ -211,20 +213,19 @@ impl Server {
         Ok(begin)
     }
 
+    /// Waits until a handshake is answered; some servers open their port before they can.
     pub(crate) fn wait_until_up(&mut self) -> Result<()> {
         let begin = now();
-        let protocol = self.plain_protocol();
         loop {
-            let mut net = Net::new()?;
-            if net.dial(self.port, &protocol.path("up"), START_MAX).is_ok() {
+            let mut world = World::new(self.plain_protocol(), self.port, u64::MAX)?
+                .with_patience(HANDSHAKE_MAX);
+            let document = world.document();
+            if world.connect(1, document).is_ok() {
                 return Ok(());
             }
             if let Some(status) = self.child.try_wait()? {
-                bail!(
-                    "{} ended at once: {status}; see {}",
-                    self.kind.name(),
-                    log(&self.folder).display()
-                );
+                let log = fs::read_to_string(log(&self.folder)).unwrap_or_default();
+                bail!("{} ended at once: {status}: {log}", self.kind.name());
             }
             if begin.elapsed() > START_MAX {
                 bail!("{} takes no sockets", self.kind.name());

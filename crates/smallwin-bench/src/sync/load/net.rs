@@ -16,6 +16,11 @@ const EVENTS: usize = 1024;
 /// What sits in a socket's buffers is this many times a read at most, before others get their turn.
 const READS_PER_TURN: usize = 8;
 
+/// Sockets with news that are too few to be looked at yet.
+const FEW: usize = 8;
+/// How long others are waited for then; the times that are taken may be later by this.
+const LINGER: Duration = Duration::from_micros(150);
+
 const BINARY: u8 = 2;
 const CLOSE: u8 = 8;
 const PING: u8 = 9;
@@ -192,11 +197,27 @@ impl Net {
         } else {
             Duration::ZERO
         };
-        match self.poll.poll(&mut self.events, Some(wait)) {
-            Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error.into()),
-            _ => {}
-        }
         let mut readable = std::mem::take(&mut self.unfinished);
+        self.wait(wait, &mut readable)?;
+        if (1..FEW).contains(&readable.len()) && self.sockets.len() > FEW {
+            // One wake for each message would cost more than the message.
+            std::thread::sleep(LINGER);
+            self.wait(Duration::ZERO, &mut readable)?;
+            readable.sort_unstable();
+            readable.dedup();
+        }
+        for conn in readable {
+            self.read(conn, &mut handle)?;
+        }
+        self.write_dirty();
+        Ok(())
+    }
+
+    fn wait(&mut self, wait: Duration, readable: &mut Vec<Conn>) -> Result<()> {
+        match self.poll.poll(&mut self.events, Some(wait)) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
+            outcome => outcome?,
+        }
         for event in &self.events {
             let conn = event.token().0;
             if event.is_writable() {
@@ -206,10 +227,6 @@ impl Net {
                 readable.push(conn);
             }
         }
-        for conn in readable {
-            self.read(conn, &mut handle)?;
-        }
-        self.write_dirty();
         Ok(())
     }
 
@@ -233,7 +250,10 @@ impl Net {
                     self.bytes_in += count as u64;
                     let read = self.buffer.get(..count).context("what was read")?;
                     socket.inbox.extend_from_slice(read);
-                    continue;
+                    if count == READ_BYTES {
+                        continue;
+                    }
+                    // A short read took all there was; what comes later is another event.
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}

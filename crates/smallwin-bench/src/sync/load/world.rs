@@ -21,6 +21,7 @@ pub(crate) struct World {
     pub(crate) net: Net,
     protocol: Box<dyn Protocol>,
     port: u16,
+    patience: Duration,
     /// Makes the names of one run other than those of the next.
     salt: u64,
     names: Vec<String>,
@@ -52,12 +53,18 @@ impl World {
             net: Net::new()?,
             protocol,
             port,
+            patience: HANDSHAKE_MAX,
             salt,
             names: Vec::new(),
             tracks: Vec::new(),
             ready: Vec::new(),
             news: Vec::new(),
         })
+    }
+
+    /// One that gives up sooner when a handshake is not answered.
+    pub(crate) fn with_patience(self, patience: Duration) -> World {
+        World { patience, ..self }
     }
 
     /// The same documents, seen from new clients.
@@ -113,7 +120,7 @@ impl World {
         let path = self.protocol.path(self.name(document));
         let mut conns = Vec::with_capacity(count);
         for _ in 0..count {
-            let conn = self.net.dial(self.port, &path, HANDSHAKE_MAX)?;
+            let conn = self.net.dial(self.port, &path, self.patience)?;
             self.ready.resize(conn + 1, false);
             let mut out = Outbox::default();
             let mut news = Vec::new();
@@ -127,7 +134,7 @@ impl World {
             self.turn(Duration::ZERO)?;
         }
         let waiting = conns.clone();
-        self.until("every handshake is answered", HANDSHAKE_MAX, move |world| {
+        self.until("every handshake is answered", self.patience, move |world| {
             waiting
                 .iter()
                 .all(|conn| world.ready.get(*conn).copied().unwrap_or(false))

@@ -8,7 +8,6 @@ use anyhow::{Context, Result};
 
 use super::documents;
 use crate::sync::case::{Bench, Case, Figures, quantile};
-use crate::sync::load::world::World;
 use crate::sync::process;
 use crate::sync::server::Kind;
 use crate::typist::Typist;
@@ -35,9 +34,7 @@ pub(super) fn run(bench: &Bench, kind: Kind, count: usize) -> Result<Figures> {
             }
         };
         opened.push(open.as_secs_f64() * 1e3);
-        let mut world = World::new(case.server.protocol()?, case.server.port, 3)?;
-        let document = world.document();
-        world.connect(1, document)?;
+        case.server.wait_until_up()?;
         answered.push(begin.elapsed().as_secs_f64() * 1e3);
         case.server.stop()?;
     }
