@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Result;
-use redb::{Database, TableDefinition};
+use redb::{Database, ReadableDatabase, TableDefinition};
 use smallwin_storage::{
     Batch, Chunk, ChunkHash, ChunkKind, DocKey, JournalStore, Op, Options, Store,
 };
@@ -18,27 +18,21 @@ use smallwin_storage::{
 const ROUNDS: usize = 151;
 
 /// Changes of 60 to 300 bytes go round these documents.
-const DOCUMENTS: u64 = 500;
+pub(crate) const DOCUMENTS: u64 = 500;
+
+/// The engines by the names that `sizes` gives to its steps.
+pub(crate) const NAMES: [&str; 3] = ["ours", "redb", "sled"];
 
 const CHANGES: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("changes");
 
 /// Prints groups per second and their ratio to the bare log.
 pub(crate) fn run() -> Result<()> {
     let folder = tempfile::tempdir_in(".")?;
-    let mut engines: Vec<Box<dyn Engine>> = vec![
-        Box::new(Bare(File::create(folder.path().join("bare"))?)),
-        Box::new(Ours(JournalStore::open(
-            &folder.path().join("ours"),
-            Options::default(),
-        )?)),
-        Box::new(Redb::create(&folder.path().join("redb"))?),
-        Box::new(Sled(
-            sled::Config::new()
-                .path(folder.path().join("sled"))
-                .flush_every_ms(None)
-                .open()?,
-        )),
-    ];
+    let bare: Box<dyn Engine> = Box::new(Bare(File::create(folder.path().join("bare"))?));
+    let mut engines = vec![bare];
+    for name in NAMES {
+        engines.push(open(name, &folder.path().join(name))?);
+    }
     println!(
         "durable changes per second, median of {ROUNDS} groups each, and the ratio to a bare log"
     );
@@ -66,19 +60,28 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
-struct Change {
+/// Opens an engine on its files, or makes them.
+pub(crate) fn open(name: &str, path: &Path) -> Result<Box<dyn Engine>> {
+    Ok(match name {
+        "redb" => Box::new(Redb(Database::create(path)?)),
+        "sled" => {
+            let config = sled::Config::new().path(path).flush_every_ms(None);
+            Box::new(Sled(config.open()?))
+        }
+        _ => Box::new(Ours(JournalStore::open(path, Options::default())?)),
+    })
+}
+
+pub(crate) struct Change {
     doc: [u8; 17],
     hash: [u8; 32],
     bytes: Vec<u8>,
 }
 
 impl Change {
-    fn number(n: u64) -> Self {
+    pub(crate) fn number(n: u64) -> Self {
         let hash = *blake3::hash(&n.to_le_bytes()).as_bytes();
-        let mut doc = [0; 17];
-        doc.iter_mut()
-            .zip((n % DOCUMENTS).to_be_bytes())
-            .for_each(|(to, from)| *to = from);
+        let doc = document(n % DOCUMENTS);
         let len = usize::try_from(60 + n.wrapping_mul(7919) % 241).unwrap_or(60);
         let bytes = hash.iter().copied().cycle().take(len).collect();
         Self { doc, hash, bytes }
@@ -89,9 +92,29 @@ impl Change {
     }
 }
 
-trait Engine {
+/// The key of a document.
+pub(crate) fn document(n: u64) -> [u8; 17] {
+    let mut doc = [0; 17];
+    doc.iter_mut()
+        .zip(n.to_be_bytes())
+        .for_each(|(to, from)| *to = from);
+    doc
+}
+
+pub(crate) trait Engine {
     fn name(&self) -> &'static str;
+
+    /// Keeps all of these durably, or none.
     fn commit(&mut self, changes: Vec<Change>) -> Result<()>;
+
+    /// How many changes of a document there are; reads them all.
+    fn scan(&self, doc: [u8; 17]) -> Result<usize>;
+
+    /// Deletes all that is of a document.
+    fn purge(&mut self, doc: [u8; 17]) -> Result<()>;
+
+    /// Does what the engine does behind, and lets go of the files.
+    fn close(self: Box<Self>) -> Result<()>;
 }
 
 struct Bare(File);
@@ -109,6 +132,18 @@ impl Engine for Bare {
         }
         self.0.write_all(&bytes)?;
         Ok(self.0.sync_data()?)
+    }
+
+    fn scan(&self, _doc: [u8; 17]) -> Result<usize> {
+        Ok(0)
+    }
+
+    fn purge(&mut self, _doc: [u8; 17]) -> Result<()> {
+        Ok(())
+    }
+
+    fn close(self: Box<Self>) -> Result<()> {
+        Ok(())
     }
 }
 
@@ -133,15 +168,25 @@ impl Engine for Ours {
             .commit(&Batch(changes.into_iter().map(put).collect()))?;
         Ok(())
     }
+
+    fn scan(&self, doc: [u8; 17]) -> Result<usize> {
+        Ok(self.0.load(&DocKey::from_bytes(doc))?.len())
+    }
+
+    fn purge(&mut self, doc: [u8; 17]) -> Result<()> {
+        let doc = DocKey::from_bytes(doc);
+        self.0.commit(&Batch(vec![Op::Purge { doc }]))?;
+        Ok(())
+    }
+
+    fn close(mut self: Box<Self>) -> Result<()> {
+        while self.0.tend()? {}
+        let store: Box<dyn Store> = Box::new(self.0);
+        Ok(store.close()?)
+    }
 }
 
 struct Redb(Database);
-
-impl Redb {
-    fn create(path: &Path) -> Result<Self> {
-        Ok(Self(Database::create(path)?))
-    }
-}
 
 impl Engine for Redb {
     fn name(&self) -> &'static str {
@@ -158,6 +203,37 @@ impl Engine for Redb {
             }
         }
         Ok(write.commit()?)
+    }
+
+    fn scan(&self, doc: [u8; 17]) -> Result<usize> {
+        let read = self.0.begin_read()?;
+        let table = read.open_table(CHANGES)?;
+        let mut count = 0;
+        for row in table.range(doc.as_slice()..)? {
+            let (key, value) = row?;
+            if !key.value().starts_with(&doc) {
+                break;
+            }
+            count += usize::from(!value.value().is_empty());
+        }
+        Ok(count)
+    }
+
+    fn purge(&mut self, doc: [u8; 17]) -> Result<()> {
+        let mut write = self.0.begin_write()?;
+        write.set_two_phase_commit(true);
+        {
+            let mut table = write.open_table(CHANGES)?;
+            let end = [&doc[..], &[0xff; 33]].concat();
+            table.retain_in(doc.as_slice()..end.as_slice(), |_, _| false)?;
+        }
+        Ok(write.commit()?)
+    }
+
+    fn close(mut self: Box<Self>) -> Result<()> {
+        // It gives space back only when it is asked.
+        while self.0.compact()? {}
+        Ok(())
     }
 }
 
@@ -177,16 +253,37 @@ impl Engine for Sled {
         self.0.flush()?;
         Ok(())
     }
+
+    fn scan(&self, doc: [u8; 17]) -> Result<usize> {
+        let mut count = 0;
+        for row in self.0.scan_prefix(doc) {
+            count += usize::from(!row?.1.is_empty());
+        }
+        Ok(count)
+    }
+
+    fn purge(&mut self, doc: [u8; 17]) -> Result<()> {
+        for key in self.0.scan_prefix(doc).keys() {
+            self.0.remove(key?)?;
+        }
+        self.0.flush()?;
+        Ok(())
+    }
+
+    fn close(self: Box<Self>) -> Result<()> {
+        self.0.flush()?;
+        Ok(())
+    }
 }
 
 #[allow(clippy::disallowed_methods, reason = "a benchmark looks at the clock")]
-fn seconds(work: impl FnOnce() -> Result<()>) -> Result<f64> {
+pub(crate) fn seconds(work: impl FnOnce() -> Result<()>) -> Result<f64> {
     let begin = Instant::now();
     work()?;
     Ok(begin.elapsed().as_secs_f64())
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or_default()
 }

@@ -12,6 +12,7 @@ mod append;
 mod engine;
 mod engines;
 mod measure;
+mod sizes;
 mod sync;
 mod typist;
 mod wire;
@@ -28,15 +29,17 @@ fn main() -> ExitCode {
     let outcome = match name.as_str() {
         "append" => append::run(),
         "engines" => engines::run(),
+        "sizes" => sizes::command(&rest),
         "engine" => engine::command(&rest),
         "sync" => sync::command::run(&rest),
+        "report" => sync::page::command(&rest),
         "relay" => with_port(&rest).and_then(sync::peer::relay::serve),
         "samod" => with_port(&rest).and_then(|port| {
             let folder = rest.get(1).map(String::as_str).unwrap_or(".");
             sync::peer::samod::serve(port, Path::new(folder))
         }),
         other => Err(anyhow::anyhow!(
-            "there is no benchmark `{other}`; there are: append, engines, engine, sync, relay, samod"
+            "there is no benchmark `{other}`; there are: append, engines, sizes, engine, sync, report, relay, samod"
         )),
     };
     match outcome {

@@ -4,6 +4,7 @@ mod case;
 mod clock;
 pub(crate) mod command;
 mod load;
+pub(crate) mod page;
 mod paper;
 pub(crate) mod peer;
 mod process;

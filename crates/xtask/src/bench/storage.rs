@@ -15,6 +15,10 @@ pub(super) fn run(root: &Path, stages: &mut Stages) -> Result<()> {
     stages.run("storage: against a bare log, redb and sled", || {
         optimised(root, "smallwin-bench", &["--", "engines"])
     })?;
+    stages.run(
+        "storage: memory, opening, reading, space after deletion",
+        || optimised(root, "smallwin-bench", &["--", "sizes"]),
+    )?;
     stages.run("storage: a million chunks", || {
         optimised(root, "smallwin-storage", &["--example", "scale_bench"])
     })
