@@ -96,6 +96,9 @@ impl Kind {
 }
 
 impl Zone {
+    /// Every zone.
+    pub const ALL: [Self; 4] = [Self::Together, Self::Own, Self::Core, Self::Guide];
+
     /// The name as it stands in manifests.
     pub const fn name(self) -> &'static str {
         match self {

@@ -27,6 +27,10 @@ bytes_type!(
     ManifestHash, 32
 );
 bytes_type!(
+    /// BLAKE3-256 of a reason in UTF-8, which stands beside the log and can be erased (rule N2).
+    ReasonHash, 32
+);
+bytes_type!(
     /// Random bytes that make a genesis record unlike any other.
     Nonce, 16
 );

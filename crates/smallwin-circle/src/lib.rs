@@ -56,6 +56,7 @@ mod manifest;
 mod may;
 mod messages;
 mod record;
+mod rights;
 mod role;
 mod sealing;
 pub mod snapshot;
@@ -66,7 +67,9 @@ pub use bytes::BytesError;
 pub use card::{Card, CardError, CardFields};
 pub use document::{DocumentRef, DocumentRefError, Kind, Zone};
 pub use frontier::{Frontier, FrontierError};
-pub use ids::{ChangeHash, CircleId, DocumentId, ManifestHash, Nonce, PersonId, RecordId};
+pub use ids::{
+    ChangeHash, CircleId, DocumentId, ManifestHash, Nonce, PersonId, ReasonHash, RecordId,
+};
 pub use invite_link::{Hint, InviteLink, InviteLinkError};
 pub use keys::{DeviceKey, KeyError, Signature, SigningKey, verify};
 pub use log::{Inserted, Log, LogError, Verdict};
@@ -76,9 +79,13 @@ pub use messages::{
     Side, channel_message, channel_transcript, circle_message, circle_tag, join_message,
     link_message,
 };
-pub use record::{Body, Payload, Record, RecordError};
+pub use record::{Body, Payload, Pin, Record, RecordError, Stance};
+pub use rights::{Act, may_act};
 pub use role::Role;
 pub use sealing::{SealingKey, SealingPublic};
 pub use snapshot::{Report, Signer, SnapshotError, SnapshotFile};
-pub use state::{InviteState, Member, ShareState, SnapshotState, State, StatementState};
+pub use state::{
+    CommitState, DecisionState, ForkState, InviteState, Member, Quorum, RetireState, ShareState,
+    SnapshotState, State, StatementState,
+};
 pub use timestamp::{Timestamp, TimestampError};

@@ -34,6 +34,28 @@ pub const DOCUMENT_KEY_BYTES_MAX: usize = 128;
 /// Longest `about` of a statement in bytes.
 pub const ABOUT_BYTES_MAX: usize = 128;
 
+/// Most approvals that one statement names: more than half of 47 people who have a vote, and still
+/// within [`RECORD_BYTES_MAX`].
+pub const APPROVALS_MAX: usize = 24;
+
+/// Most branches that one removal chooses: a device that made two records under one number needs one,
+/// and nobody has more such devices than this.
+pub const BRANCHES_MAX: usize = 8;
+
+/// Most documents whose heads one statement pins; what does not fit is adopted by further records.
+pub const PINS_MAX: usize = 16;
+
+/// Longest `outcome` of a decision in bytes: a word of the method.
+pub const OUTCOME_BYTES_MAX: usize = 64;
+
+/// Most rounds in which the removals of a log are weighed against one another. Every round settles at
+/// least one, an honest log needs one or two, and what is open after the last one stands.
+pub const WEIGHING_ROUNDS_MAX: usize = 32;
+
+/// Most removals that are looked at for circles, which costs a pass over the log for each. When more of
+/// them strike one another, all of them stand.
+pub const CIRCLE_MAX: usize = 32;
+
 /// Longest card in bytes: a name, an organisation and a perspective.
 pub const CARD_BYTES_MAX: usize = 2_048;
 

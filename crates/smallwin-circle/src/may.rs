@@ -1,8 +1,9 @@
 //! Whether a device may read or write a document.
 
-use crate::document::{DocumentRef, Kind};
+use crate::document::{DocumentRef, Kind, Zone};
 use crate::ids::PersonId;
 use crate::keys::DeviceKey;
+use crate::rights::least_to_write;
 use crate::role::Role;
 use crate::state::State;
 
@@ -34,6 +35,9 @@ pub enum Refusal {
     /// The circle has no such document.
     #[error("the circle has no such document")]
     UnknownDocument,
+    /// The document was taken away.
+    #[error("the document was taken away")]
+    Retired,
 }
 
 impl Refusal {
@@ -44,6 +48,7 @@ impl Refusal {
             Self::NotReader => "not-reader",
             Self::Shared => "shared",
             Self::UnknownDocument => "unknown-document",
+            Self::Retired => "retired",
         }
     }
 }
@@ -58,14 +63,38 @@ pub fn may(
     action: Action,
     document: &DocumentRef,
 ) -> Result<(), Refusal> {
-    let person = state.person_of(device).ok_or(Refusal::NotMember)?;
-    let role = state.role_of(&person).ok_or(Refusal::NotMember)?;
+    let person = state.person_of(device);
+    let member = person.and_then(|person| Some((person, state.role_of(&person)?)));
+    if member.is_none() && state.relay_zones(device).next().is_none() {
+        return Err(Refusal::NotMember);
+    }
     if !state.has_document(document) {
         return Err(Refusal::UnknownDocument);
     }
-    match action {
-        Action::Read => may_read(state, &person, document),
-        Action::Write => may_write(state, &person, role, document),
+    if state.is_retired(&document.id(&state.circle())) {
+        return Err(Refusal::Retired);
+    }
+    match (action, member) {
+        (Action::Read, Some((person, _))) => may_read(state, &person, document),
+        (Action::Write, Some((person, role))) => may_write(state, &person, role, document),
+        (Action::Read, None) => may_carry(state, device, document),
+        (Action::Write, None) => Err(Refusal::NotWriter),
+    }
+}
+
+/// A relay carries the zones it was given: never what facilitators keep to themselves, and of what is
+/// one person's own only what was shared, as long as nothing is encrypted.
+fn may_carry(state: &State, relay: &DeviceKey, document: &DocumentRef) -> Result<(), Refusal> {
+    let zone = document.kind.zone();
+    let is_open = match zone {
+        Zone::Together | Zone::Core => true,
+        Zone::Own => document.kind == Kind::Voice && state.is_shared(document),
+        Zone::Guide => false,
+    };
+    if is_open && state.relay_zones(relay).any(|named| named == zone) {
+        Ok(())
+    } else {
+        Err(Refusal::NotReader)
     }
 }
 
@@ -92,8 +121,7 @@ fn may_write(
 ) -> Result<(), Refusal> {
     let is_own = document.person().as_ref() == Some(person);
     let allowed = match document.kind {
-        Kind::Case | Kind::Step => role >= Role::Inner,
-        Kind::CheckIn | Kind::Report => true,
+        Kind::Case | Kind::Step | Kind::CheckIn | Kind::Report => role >= least_to_write(document),
         Kind::Draft if is_own && state.is_shared(document) => return Err(Refusal::Shared),
         Kind::Draft => is_own,
         Kind::Voice => is_own && state.is_shared(document),

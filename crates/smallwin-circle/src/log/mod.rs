@@ -1,9 +1,13 @@
 //! The log: the grow-only set of a circle's records.
 
+mod cuts;
+#[cfg(test)]
+mod hostile;
 mod judge;
 mod ledger;
 mod past;
 mod pending;
+mod quorum;
 mod view;
 
 use std::collections::{BTreeSet, VecDeque};
@@ -12,9 +16,11 @@ pub(crate) use ledger::{Entry, Rank};
 pub(crate) use past::Past;
 pub(crate) use view::View;
 
+use self::cuts::Cuts;
 use self::judge::judge;
 use self::ledger::Ledger;
 use self::pending::Pending;
+use self::quorum::Question;
 use crate::ids::{CircleId, PersonId, RecordId};
 use crate::keys::DeviceKey;
 use crate::limits::{DEPS_MAX, RECORDS_MAX};
@@ -31,6 +37,7 @@ pub struct Log {
     ledger: Ledger,
     heads: BTreeSet<RecordId>,
     pending: Pending,
+    cuts: Cuts,
     state: State,
 }
 
@@ -94,6 +101,7 @@ impl Log {
             ledger: Ledger::new(circle),
             heads: BTreeSet::new(),
             pending: Pending::default(),
+            cuts: Cuts::default(),
             state: State::new(circle),
         };
         log.take_in(genesis)?;
@@ -246,7 +254,7 @@ impl Log {
     /// The state as it was for somebody who had seen the closure of these heads.
     pub fn state_at(&self, heads: &[RecordId]) -> State {
         let (past, _) = self.ledger.past_of(heads);
-        State::of(&View::at(&self.ledger, &past), past.places())
+        State::of(&View::at(&self.ledger, &past, &self.cuts), past.places())
     }
 
     /// What the record is worth in the whole set.
@@ -254,9 +262,12 @@ impl Log {
         let Some((place, entry)) = self.ledger.find(id) else {
             return Verdict::Void("it is not in the log");
         };
-        let view = View::all(&self.ledger);
-        match entry.void {
+        let view = View::all(&self.ledger, &self.cuts);
+        match entry.judgement.void {
             Some(reason) => Verdict::Void(reason),
+            None if view.is_cut(place) => {
+                Verdict::Void("a removal took away its author's right to it")
+            }
             None if view.effective(place).is_none() => {
                 Verdict::Void("its author made two records under one number")
             }
@@ -268,9 +279,55 @@ impl Log {
     /// The author's person and role in the record's own past.
     pub fn role_before(&self, id: &RecordId) -> Option<(PersonId, Role)> {
         let (_, entry) = self.ledger.find(id)?;
-        let view = View::at(&self.ledger, &entry.past);
+        let view = View::at(&self.ledger, &entry.past, &self.cuts);
         let person = view.person_of(&entry.record.payload().author)?;
         Some((person, view.role_of(&person)?))
+    }
+
+    /// The approvals that a statement by `to` could name now: that it makes the person facilitator
+    /// (`role` is that), lowers their role, or removes them or one of their devices.
+    pub fn approvals(
+        &self,
+        person: &PersonId,
+        role: Option<Role>,
+        device: Option<&DeviceKey>,
+        to: &DeviceKey,
+    ) -> Vec<RecordId> {
+        let view = View::all(&self.ledger, &self.cuts);
+        let question = Question {
+            person: *person,
+            role,
+            device: device.copied(),
+            to: *to,
+        };
+        let mut ids: Vec<RecordId> = self
+            .records()
+            .filter(|record| matches!(record.payload().body, Body::Approve { .. }))
+            .map(Record::id)
+            .filter(|id| quorum::approver(id, &question, &view).is_some())
+            .collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// The ends of the branches of a device that made two records under one number, ascending; a
+    /// removal chooses one of them. Empty for a device that did not.
+    pub fn branches(&self, device: &DeviceKey) -> Vec<RecordId> {
+        if self.ledger.forked_from(device, None).is_none() {
+            return Vec::new();
+        }
+        let chain = self.ledger.chains.get(device).into_iter().flatten();
+        let places: Vec<usize> = chain.flat_map(|(_, places)| places).copied().collect();
+        let entries: Vec<&Entry> = places
+            .iter()
+            .filter_map(|place| self.ledger.entry(*place))
+            .collect();
+        let followed: BTreeSet<RecordId> = entries
+            .iter()
+            .filter_map(|entry| entry.record.payload().prev)
+            .collect();
+        let ids: BTreeSet<RecordId> = entries.iter().map(|entry| entry.rank.1).collect();
+        ids.difference(&followed).copied().collect()
     }
 
     fn missing(&self, record: &Record) -> Option<RecordId> {
@@ -289,8 +346,8 @@ impl Log {
         }
         let (past, depth) = self.ledger.past_of(&record.payload().deps);
         self.check_place(&record, &past)?;
-        let void =
-            judge(&record, &View::at(&self.ledger, &past)).map_err(|_| LogError::Stranger)?;
+        let before = View::at(&self.ledger, &past, &self.cuts);
+        let judgement = judge(&record, &before).map_err(|_| LogError::Stranger)?;
         let id = record.id();
         let author = record.payload().author;
         for dep in &record.payload().deps {
@@ -299,18 +356,29 @@ impl Log {
         self.heads.insert(id);
         let person = match record.payload().body {
             Body::Genesis { .. } | Body::Join { .. } => Some(PersonId::of(&author)),
-            _ => View::at(&self.ledger, &past).person_of(&author),
+            _ => before.person_of(&author),
         };
-        let frozen = View::all(&self.ledger).frozen_from(&author);
+        let accepter = record.accepter().and_then(|key| before.person_of(key));
+        let frozen = self.ledger.forked_from(&author, None);
+        // A removal that chooses a branch lets records on it count again.
+        let chooses =
+            matches!(&record.payload().body, Body::Revoke { branches, .. } if !branches.is_empty());
         let place = self.ledger.push(Entry {
             record,
             past,
             rank: (depth, id),
             person,
-            void,
+            accepter,
+            judgement,
         });
-        let view = View::all(&self.ledger);
-        if view.frozen_from(&author) == frozen {
+        let cuts = self.cuts.after(&self.ledger, place);
+        let is_same =
+            !chooses && cuts.is_none() && self.ledger.forked_from(&author, None) == frozen;
+        if let Some(cuts) = cuts {
+            self.cuts = cuts;
+        }
+        let view = View::all(&self.ledger, &self.cuts);
+        if is_same {
             self.state.note(&view, place);
         } else {
             self.state = State::of(&view, 0..self.ledger.entries.len());

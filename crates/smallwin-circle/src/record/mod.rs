@@ -1,12 +1,13 @@
 //! Records: the signed statements that make up a circle's log.
 
 mod body;
+mod check;
 mod payload;
 
 use std::fmt;
 use std::sync::Arc;
 
-pub use body::Body;
+pub use body::{Body, Pin, Stance};
 pub use payload::Payload;
 
 use crate::b64u;
@@ -106,6 +107,22 @@ impl Record {
             accepter,
             bytes: bytes.to_vec(),
         })))
+    }
+
+    /// A record nobody signed, so that tests can make hundreds of thousands of them.
+    #[cfg(test)]
+    pub(crate) fn unsigned(payload: Payload, accepter: Option<DeviceKey>) -> Self {
+        let id = payload.id();
+        let bytes = [
+            id.as_bytes().as_slice(),
+            accepter.as_ref().map_or(&[], |key| key.as_bytes()),
+        ];
+        Self(Arc::new(Inner {
+            id,
+            payload,
+            accepter,
+            bytes: bytes.concat(),
+        }))
     }
 
     /// The bytes as they travel and are kept.

@@ -48,7 +48,8 @@ impl Payload {
                 form.v
             ));
         }
-        let payload = Self::from(form);
+        let mut payload = Self::from(form);
+        payload.body = payload.body.settled();
         payload.check()?;
         Ok(payload)
     }
