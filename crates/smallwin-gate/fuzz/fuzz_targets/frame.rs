@@ -1,9 +1,9 @@
 #![no_main]
 
-use smallwin_gate_fuzz::fuzzing::targets;
+use smallwin_gate_fuzz::fuzzing::{bytes::fix_checksum, targets};
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let mut bytes = bytes.to_vec();
-    smallwin_gate_fuzz::fuzzing::bytes::fix_checksum(&mut bytes);
-    targets::frame(&bytes);
+    fix_checksum(&mut bytes);
+    targets::frame(&targets::Scene::usual(), &bytes).unwrap();
 });

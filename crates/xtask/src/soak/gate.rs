@@ -17,10 +17,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use self::{
-    progress::{Progress, TARGETS},
-    worker::Worker,
-};
+use self::{progress::Progress, worker::Worker};
 use crate::{
     program::Program,
     stage::{Stages, now},
@@ -149,11 +146,17 @@ fn coverage(root: &Path) {
     };
     let nightly = has("rustup", &["toolchain", "list"], "nightly");
     let fuzzer = has("cargo", &["fuzz", "--version"], "cargo-fuzz");
+    let folder = root.join("crates/smallwin-gate/fuzz/fuzz_targets");
+    let files = folder.read_dir().into_iter().flatten().flatten();
+    let mut targets: Vec<String> = files
+        .filter_map(|file| Some(file.path().file_stem()?.to_str()?.to_owned()))
+        .collect();
+    targets.sort();
     println!(
         "coverage-guided: nightly toolchain {}, cargo-fuzz {}; \
          with both, `cargo +nightly fuzz run <target>` in crates/smallwin-gate ({})",
         if nightly { "here" } else { "not here" },
         if fuzzer { "here" } else { "not here" },
-        TARGETS.each_ref().map(|target| target.name).join(", "),
+        targets.join(", "),
     );
 }
