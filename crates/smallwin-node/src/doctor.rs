@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use automerge::{Automerge, Change, ReadDoc};
 use smallwin_circle::{Card, CircleId, DocumentId, DocumentRef, Frontier, Inserted, Log, Record};
-use smallwin_storage::{Progress, Store, StoreError};
+use smallwin_storage::{ChunkKind, Progress, Store, StoreError};
 use smallwin_sync::{DocKey, Space, Table};
 
 /// What [`diagnose`] found.
@@ -55,6 +55,9 @@ pub enum Fault {
     Unreadable,
     /// A chunk is not the change that its name says.
     BadChange,
+    /// A document's changes in one piece, as compaction keeps them, are not what their name says, or do not
+    /// load.
+    BadSnapshot,
     /// A change builds on one that is not here, or a signed one is not here.
     ChangeMissing,
     /// The signature of a row of changes does not fit.
@@ -81,6 +84,7 @@ impl fmt::Display for Fault {
             Self::BadManifest => "texts of snapshots that are damaged",
             Self::Unreadable => "changes whose bytes are damaged",
             Self::BadChange => "changes that are not what their name says",
+            Self::BadSnapshot => "summaries of changes that are damaged",
             Self::ChangeMissing => "changes that are not here, and others build on them",
             Self::BadFrontier => "signatures of changes that do not fit",
             Self::DoesNotLoad => "the document does not load",
@@ -205,15 +209,24 @@ impl Doctor {
             Err(other) => return Err(other),
         };
         self.documents += 1;
-        self.changes += chunks.len();
         let mut changes = BTreeMap::new();
+        let mut base = Automerge::new();
         for chunk in chunks {
+            if chunk.kind == ChunkKind::Snapshot && key.space == Space::Circles {
+                let is_named = blake3::hash(&chunk.bytes).as_bytes() == chunk.hash.as_bytes();
+                match loaded(&chunk.bytes).filter(|_| is_named) {
+                    Some(document) => base = document,
+                    None => self.found(&place, Fault::BadSnapshot),
+                }
+                continue;
+            }
             match change(chunk.bytes) {
                 Some(change) if change.hash().0 == *chunk.hash.as_bytes() => {
+                    self.changes += 1;
                     changes.insert(change.hash().0, change);
                 }
                 // The open space keeps snapshots of stock clients under a hash of their bytes.
-                _ if key.space == Space::Open => {}
+                _ if key.space == Space::Open => self.changes += 1,
                 _ => self.found(&place, Fault::BadChange),
             }
         }
@@ -224,6 +237,9 @@ impl Doctor {
             .and_then(|bytes| change(bytes.to_vec()));
         let mut known: BTreeSet<[u8; 32]> = changes.keys().copied().collect();
         known.extend(first.as_ref().map(|first| first.hash().0));
+        let in_base = base.get_changes(&[]);
+        self.changes += in_base.len();
+        known.extend(in_base.iter().map(|change| change.hash().0));
         if key.space == Space::Open {
             return Ok(());
         }
@@ -237,7 +253,7 @@ impl Doctor {
             .for_each(|_| self.found(&place, Fault::ChangeMissing));
         let has_all = missing.is_empty();
         self.frontiers(store, key, &place, &home, &known)?;
-        if has_all && !loads(first, changes) {
+        if has_all && !loads(base, first, changes) {
             self.found(&place, Fault::DoesNotLoad);
         }
         Ok(())
@@ -301,11 +317,21 @@ fn change(bytes: Vec<u8>) -> Option<Change> {
         .flatten()
 }
 
-/// Whether Automerge takes all changes, none of which lacks another.
-fn loads(first: Option<Change>, changes: BTreeMap<[u8; 32], Change>) -> bool {
+/// A whole document, when the bytes are one; whatever they are, they do no harm.
+fn loaded(bytes: &[u8]) -> Option<Automerge> {
+    catch_unwind(AssertUnwindSafe(|| Automerge::load(bytes).ok()))
+        .ok()
+        .flatten()
+}
+
+/// Whether Automerge takes all changes, none of which lacks another, on top of what it has.
+fn loads(
+    mut document: Automerge,
+    first: Option<Change>,
+    changes: BTreeMap<[u8; 32], Change>,
+) -> bool {
     let hashes: Vec<_> = changes.values().map(Change::hash).collect();
     let load = || {
-        let mut document = Automerge::new();
         let all: Vec<Change> = first.into_iter().chain(changes.into_values()).collect();
         document.apply_changes(all).is_ok()
             && hashes
@@ -313,4 +339,58 @@ fn loads(first: Option<Change>, changes: BTreeMap<[u8; 32], Change>) -> bool {
                 .all(|hash| document.get_change_by_hash(hash).is_some())
     };
     catch_unwind(AssertUnwindSafe(load)).unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+    use automerge::transaction::Transactable;
+    use automerge::{AutoCommit, ROOT};
+    use smallwin_storage::{Batch, Chunk, ChunkHash, Memory, Op};
+
+    use super::*;
+
+    fn found(chunks: Vec<Chunk>) -> (usize, Vec<Fault>) {
+        let key = DocKey {
+            space: Space::Circles,
+            id: [7; 16],
+        };
+        let doc = smallwin_storage::DocKey::from_bytes(key.to_bytes());
+        let mut store = Memory::new();
+        let puts = chunks.into_iter().map(|chunk| Op::PutChunk { doc, chunk });
+        store.commit(&Batch(puts.collect())).unwrap();
+        let diagnosis = diagnose(&store, &Progress::default()).unwrap();
+        let faults = diagnosis.findings.iter().map(|finding| finding.what);
+        (diagnosis.changes, faults.collect())
+    }
+
+    fn chunk(kind: ChunkKind, hash: [u8; 32], bytes: Vec<u8>) -> Chunk {
+        Chunk {
+            hash: ChunkHash::from_bytes(hash),
+            kind,
+            epoch: 0,
+            bytes,
+        }
+    }
+
+    #[test]
+    fn a_snapshot_stands_for_the_changes_in_it() {
+        let mut document = AutoCommit::new();
+        document.put(ROOT, "a", 1).unwrap();
+        let bytes = document.save();
+        document.put(ROOT, "a", 2).unwrap();
+        let mut last = document.get_last_local_change().unwrap().clone();
+        let change = chunk(ChunkKind::Change, last.hash().0, last.bytes().to_vec());
+        let named = |bytes: &[u8]| *blake3::hash(bytes).as_bytes();
+        let whole = chunk(ChunkKind::Snapshot, named(&bytes), bytes.clone());
+        assert_eq!(found(vec![whole, change.clone()]), (2, vec![]));
+        assert_eq!(found(vec![change.clone()]), (1, vec![Fault::ChangeMissing]));
+        let misnamed = chunk(ChunkKind::Snapshot, [1; 32], bytes.clone());
+        let expect = (1, vec![Fault::BadSnapshot, Fault::ChangeMissing]);
+        assert_eq!(found(vec![misnamed, change.clone()]), expect);
+        let mut cut = bytes;
+        cut.pop();
+        let cut = chunk(ChunkKind::Snapshot, named(&cut), cut);
+        assert_eq!(found(vec![cut, change]), expect);
+    }
 }

@@ -79,6 +79,12 @@ pub enum CallError {
     /// Refused after all, or not kept.
     #[error(transparent)]
     Refused(#[from] WriteRefused),
+    /// The data directory was restored, and nobody was met since.
+    #[error(
+        "this node was restored from a backup or repaired and pairs no device before it met another device \
+        of your Small Wins; let it connect, then try again (`smallwin status` shows what it waits for)"
+    )]
+    Restored,
     /// The node has stopped.
     #[error("the node has stopped")]
     Stopped,

@@ -26,6 +26,7 @@ use crate::engine::{CallError, Wake, WakeSender};
 use crate::facts::{Addresses, Facts};
 use crate::keys::Keys;
 use crate::limits::CALLS_MAX;
+use crate::restored::Restored;
 use crate::status::Status;
 
 /// The way to a running node. Cheap to clone; everything is asynchronous and bounded.
@@ -46,6 +47,8 @@ struct Inner {
     actor: [u8; 40],
     /// One record or document is written at a time: each builds on what was written before.
     writing: Mutex<()>,
+    /// Where this device must not sign yet.
+    restored: Restored,
     /// Whether this is the command line beside a running node.
     is_beside: bool,
 }
@@ -61,6 +64,7 @@ impl Handle {
         dialer: Dialer,
         facts: Arc<Facts>,
         keys: Keys,
+        restored: Restored,
         is_beside: bool,
     ) -> Self {
         let device = keys.device.public();
@@ -84,6 +88,7 @@ impl Handle {
             device: keys.device,
             actor,
             writing: Mutex::new(()),
+            restored,
             is_beside,
         }))
     }
@@ -112,7 +117,8 @@ impl Handle {
     /// When the node has stopped.
     pub async fn status(&self) -> Result<Status, HandleError> {
         let inner = self.0.clone();
-        self.look(move |engine| Status::new(engine, &inner.facts, &inner.dialer))
+        let waiting = self.0.restored.waiting()?;
+        self.look(move |engine| Status::new(engine, &inner.facts, &inner.dialer, &waiting))
             .await
     }
 

@@ -1,5 +1,6 @@
 //! Starts and stops a node.
 
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -29,6 +30,7 @@ use crate::names::Names;
 use crate::node_file::{NodeFile, Written};
 use crate::peer_url::PeerUrl;
 use crate::progress;
+use crate::restored::Restored;
 use crate::stop::{Stop, Stopper, stop};
 use crate::tls::{Acceptor, acceptor};
 
@@ -148,6 +150,16 @@ impl Running {
             tokio::runtime::Handle::current(),
         );
         let facts = Arc::new(self.facts());
+        let restored = Restored::of(&self.config.data);
+        let waiting = match self.config.storage {
+            Storage::Embedded => restored.waiting(),
+            // The running node beside keeps the list.
+            Storage::Memory => Ok(BTreeSet::new()),
+        };
+        let waiting = waiting.map_err(|source| StartError::Data {
+            folder: self.config.data.clone(),
+            source,
+        })?;
         let parts = Parts {
             engine,
             disk: Disk::new(self.committer.clone(), wake.clone()),
@@ -155,6 +167,8 @@ impl Running {
             facts: facts.clone(),
             notices: notices.clone(),
             writable,
+            restored: restored.clone(),
+            waiting,
         };
         let engine = spawn_engine(parts, receiver)?;
         tokio::spawn(tick(wake.clone(), stopping.clone()));
@@ -173,6 +187,7 @@ impl Running {
             dialer,
             facts,
             keys,
+            restored,
             config.speaks_as_device,
         );
         if let Some(listener) = door.listener {

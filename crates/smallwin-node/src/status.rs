@@ -1,6 +1,9 @@
 //! How a node is, in words and numbers that name nobody.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
+use smallwin_circle::CircleId;
 use smallwin_sync::Engine;
 
 use crate::counters::Traffic;
@@ -25,13 +28,22 @@ pub struct Status {
     pub connections: usize,
     /// Nodes it keeps connected with.
     pub peers: Vec<PeerView>,
+    /// Small Wins in which nothing is signed here before another device of them was met, because this data
+    /// directory was restored or repaired.
+    #[serde(default)]
+    pub waiting: Vec<String>,
     /// What came in, went out, was turned away and held back since it started.
     #[serde(default)]
     pub traffic: Traffic,
 }
 
 impl Status {
-    pub(crate) fn new(engine: &Engine, facts: &Facts, dialer: &Dialer) -> Self {
+    pub(crate) fn new(
+        engine: &Engine,
+        facts: &Facts,
+        dialer: &Dialer,
+        waiting: &BTreeSet<CircleId>,
+    ) -> Self {
         Self {
             version: String::from(env!("CARGO_PKG_VERSION")),
             node_key: facts.node_key.to_string(),
@@ -45,6 +57,7 @@ impl Status {
                 .filter(|connection| connection.ready && connection.key != Some(facts.device_key))
                 .count(),
             peers: dialer.peers(),
+            waiting: waiting.iter().map(ToString::to_string).collect(),
             traffic: dialer.counters().traffic(&engine.totals()),
         }
     }

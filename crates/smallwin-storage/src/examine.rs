@@ -47,7 +47,9 @@ pub enum IndexFound {
     Equal,
     /// It does not; it is built anew when the store is opened.
     Differs(String),
-    /// It was not compared.
+    /// It was not compared, because another process has the store open and writes to it.
+    InUse,
+    /// It was not compared, for this reason.
     NotCompared(String),
 }
 
@@ -103,7 +105,7 @@ pub fn examine(
     let checkpoint = Checkpoint::read(dir);
     let lost_end = lost_end(&salvaged, &checkpoint);
     let index = match (&lock, salvaged.damage.is_empty() && lost_end.is_none()) {
-        (None, _) => IndexFound::NotCompared("the store is in use".into()),
+        (None, _) => IndexFound::InUse,
         (_, false) => IndexFound::NotCompared("the journal is damaged".into()),
         (Some(_), true) => compare(dir, &store, scratch, &checkpoint, progress)?,
     };

@@ -112,7 +112,7 @@ fn a_store_in_use_can_be_looked_over() {
     let scratch = fast_dir();
     let (found, _) = look_over(dir.path(), scratch.path());
     assert_eq!((found.last, found.damage.len()), (Seq(1), 0));
-    assert!(matches!(found.index, IndexFound::NotCompared(_)));
+    assert_eq!(found.index, IndexFound::InUse);
 }
 
 #[test]

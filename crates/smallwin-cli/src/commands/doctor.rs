@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use serde::Serialize;
 use smallwin_node::doctor::{Diagnosis, diagnose};
-use smallwin_node::progress;
+use smallwin_node::{Restored, progress};
 use smallwin_storage::{
     Damage, Examined, IndexFound, JournalStore, Lock, Options, Progress, Store, examine, repair,
 };
@@ -25,6 +25,8 @@ struct Report {
     changes: usize,
     damage: Vec<String>,
     findings: Vec<String>,
+    /// Small Wins in which this device signs nothing before it met another device of them.
+    waiting: usize,
     repaired: bool,
 }
 
@@ -49,9 +51,13 @@ pub(super) fn run(data: &Path, args: &DoctorArgs) -> anyhow::Result<()> {
         && !matches!(examined.index, IndexFound::Differs(_));
     let repaired = args.repair && !is_sound;
     if repaired {
-        diagnosis = mend(data, &store, &progress)?;
+        diagnosis = mend(data, &store, is_damaged, &progress)?;
     }
-    let report = report(&examined, &diagnosis, is_sound, repaired);
+    let waiting = Restored::of(data).waiting()?.len();
+    let report = Report {
+        waiting,
+        ..report(&examined, &diagnosis, is_sound, repaired)
+    };
     if args.json {
         output::json(&report)?;
     } else {
@@ -66,8 +72,14 @@ pub(super) fn run(data: &Path, args: &DoctorArgs) -> anyhow::Result<()> {
     }
 }
 
-/// Repairs, builds the index anew, and looks once more.
-fn mend(data: &Path, store: &Path, progress: &Progress) -> anyhow::Result<Diagnosis> {
+/// Repairs, builds the index anew, and looks once more. When something was lost, records that this device
+/// signed may be among it, so that it must meet others before it signs again.
+fn mend(
+    data: &Path,
+    store: &Path,
+    is_damaged: bool,
+    progress: &Progress,
+) -> anyhow::Result<Diagnosis> {
     let _lock = Lock::take(data)?;
     repair(store, progress)?;
     let options = Options {
@@ -75,6 +87,9 @@ fn mend(data: &Path, store: &Path, progress: &Progress) -> anyhow::Result<Diagno
         ..Options::default()
     };
     let opened = JournalStore::open(store, options)?;
+    if is_damaged {
+        Restored::of(data).mark(&opened)?;
+    }
     let diagnosis = diagnose(&opened, progress)?;
     Box::new(opened).close()?;
     Ok(diagnosis)
@@ -110,6 +125,9 @@ fn report(examined: &Examined, diagnosis: &Diagnosis, sound: bool, repaired: boo
             IndexFound::Differs(why) => {
                 format!("differs ({why}); it is built anew at the next start")
             }
+            IndexFound::InUse => "not compared, because the node runs and writes to it; stop it and run \
+                `smallwin doctor` again to have it compared (at each start the node checks it by itself)"
+                .to_owned(),
             IndexFound::NotCompared(why) => format!("not compared: {why}"),
         },
         small_wins: diagnosis.circles,
@@ -118,6 +136,7 @@ fn report(examined: &Examined, diagnosis: &Diagnosis, sound: bool, repaired: boo
         changes: diagnosis.changes,
         damage,
         findings: findings.collect(),
+        waiting: 0,
         repaired,
     }
 }
@@ -154,6 +173,12 @@ fn print(report: &Report) -> anyhow::Result<()> {
     ))?;
     for line in report.damage.iter().chain(&report.findings) {
         output::line(format!("!  {line}"))?;
+    }
+    if report.waiting > 0 {
+        output::line(format!(
+            "restored     {} Small Wins sign nothing before another device of them was met",
+            report.waiting
+        ))?;
     }
     if report.repaired {
         output::line(

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use smallwin_node::progress;
+use smallwin_node::{Restored, progress};
 use smallwin_storage::{JournalStore, Options, Store};
 
 use crate::args::RestoreArgs;
@@ -31,6 +31,7 @@ pub(super) fn run(data: &Path, args: &RestoreArgs) -> anyhow::Result<()> {
         ..Options::default()
     };
     let store = JournalStore::open(&folder.join("store"), options)?;
+    let waiting = Restored::of(&folder).mark(&store)?;
     Box::new(store).close()?;
     BackupList::remove(&folder)?;
     if data.exists() {
@@ -43,6 +44,12 @@ pub(super) fn run(data: &Path, args: &RestoreArgs) -> anyhow::Result<()> {
         list.created,
         data.display()
     ))?;
+    if waiting > 0 {
+        output::line(
+            "Start it and let it connect: what this device signed after the backup comes back from the \
+            others, and before that it signs nothing.",
+        )?;
+    }
     output::line(
         "Do not go on with the old data directory as well: both would sign as the same device.",
     )

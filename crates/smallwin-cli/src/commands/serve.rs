@@ -42,7 +42,8 @@ pub(super) async fn announce(node: &Node, browser: bool) -> anyhow::Result<()> {
         .first()
         .context("this node does not listen, so it serves no page")?;
     output::line(format!("Small Wins is running at {page}"))?;
-    let link = if handle.is_paired().await? {
+    let is_restored = !handle.status().await?.waiting.is_empty();
+    let link = if is_restored || handle.is_paired().await? {
         None
     } else {
         Some(handle.pairing_link().await?)
@@ -53,6 +54,10 @@ pub(super) async fn announce(node: &Node, browser: bool) -> anyhow::Result<()> {
                 "Open this link once to pair your browser (valid for 15 minutes):\n  {link}"
             ))?;
         }
+        None if is_restored => output::line(
+            "Restored: it signs nothing and pairs no browser before it met another device of your Small \
+            Wins. `smallwin status` shows how far it is.",
+        )?,
         None => output::line("Pair another browser with a link from `smallwin pair`.")?,
     }
     output::line("Stop with Ctrl+C.")?;

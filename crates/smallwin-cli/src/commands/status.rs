@@ -41,6 +41,12 @@ pub(super) async fn run(session: &Session, args: &ListArgs) -> anyhow::Result<()
             peer.url.split('~').next().unwrap_or_default()
         ))?;
     }
+    if !status.waiting.is_empty() {
+        output::line(format!(
+            "restored     {} of them sign nothing before another device of them was met",
+            status.waiting.len()
+        ))?;
+    }
     output::line(format!("node key     {}", status.node_key))?;
     output::line(format!("device key   {}", status.device_key))
 }

@@ -1,6 +1,6 @@
 //! The loop that owns the engine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -18,6 +18,7 @@ use crate::dialer::{Dialer, Purpose};
 use crate::facts::Facts;
 use crate::limits::PEERS_MAX;
 use crate::peer_url::PeerUrl;
+use crate::restored::{self, Restored};
 use crate::socket::Sender;
 use crate::status::Status;
 
@@ -36,6 +37,9 @@ pub(crate) struct Parts {
     pub(crate) facts: Arc<Facts>,
     pub(crate) notices: broadcast::Sender<Notice>,
     pub(crate) writable: Arc<AtomicBool>,
+    pub(crate) restored: Restored,
+    /// The circles in which nothing is signed before somebody was met.
+    pub(crate) waiting: BTreeSet<CircleId>,
 }
 
 /// The loop that owns the engine.
@@ -74,6 +78,8 @@ impl Core {
     /// Runs until it is told to stop or nobody can wake it any more.
     pub(crate) fn run(mut self, wakes: WakeReceiver) {
         let mut lanes = Lanes::new(wakes, self.parts.dialer.counters().clone());
+        // Who is alone in a circle waits for nobody.
+        self.look_who_was_met();
         while let Some((wake, conn)) = lanes.next() {
             if matches!(wake, Wake::Stop) {
                 return;
@@ -143,6 +149,7 @@ impl Core {
             }
             Wake::Tick(permit) => {
                 self.handle(Event::Tick);
+                self.look_who_was_met();
                 drop(permit);
             }
             Wake::CloseAll => {
@@ -273,11 +280,36 @@ impl Core {
     }
 
     fn status(&self) -> Status {
-        Status::new(&self.parts.engine, &self.parts.facts, &self.parts.dialer)
+        Status::new(
+            &self.parts.engine,
+            &self.parts.facts,
+            &self.parts.dialer,
+            &self.parts.waiting,
+        )
     }
 
-    /// A new pairing link; an earlier one is void from now on.
+    /// Lets circles go that waited for another device and met one.
+    fn look_who_was_met(&mut self) {
+        let Parts {
+            engine, waiting, ..
+        } = &mut self.parts;
+        let before = waiting.len();
+        waiting.retain(|circle| !restored::has_met(engine, circle));
+        if waiting.len() < before {
+            info!(left = waiting.len(), "met others after the restore");
+            if let Err(error) = self.parts.restored.write(&self.parts.waiting) {
+                // Then they wait once more after the next start, which does no harm.
+                warn!(%error, "the list of what waits could not be written");
+            }
+        }
+    }
+
+    /// A new pairing link; an earlier one is void from now on. None while a circle waits: a device that is
+    /// paired gets a signed link in each of them.
     fn pairing_link(&mut self) -> Result<String, CallError> {
+        if !self.parts.waiting.is_empty() {
+            return Err(CallError::Restored);
+        }
         let secret = crate::chance::bytes::<16>();
         let pair = self.parts.facts.pairing(&secret, now());
         let request = Request(self.next_request);

@@ -192,6 +192,10 @@ impl Handle {
 
     /// Where the next record of this device stands.
     pub(super) async fn next(&self, circle: CircleId) -> Result<Place, HandleError> {
+        if self.0.restored.waiting()?.contains(&circle) {
+            let file = self.0.restored.file().to_owned();
+            return Err(HandleError::Restored { file });
+        }
         let next = self.look(move |engine| engine.next_record(&circle)).await?;
         let (seq, prev, deps) = next.ok_or(HandleError::UnknownCircle)?;
         Ok(Place { seq, prev, deps })

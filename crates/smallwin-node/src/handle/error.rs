@@ -53,6 +53,19 @@ pub enum HandleError {
     /// The node beside could not be asked.
     #[error("the running node does not answer; check its log, or stop it and try again")]
     NodeSilent,
+    /// The data directory was restored, and nobody of the circle was met since.
+    #[error(
+        "this computer was restored from a backup or repaired, and signs nothing in this Small Win before it \
+        met another device of it, which may know what it signed since; let it connect, then try again (if no \
+        other device has this Small Win any more, delete {})", .file.display()
+    )]
+    Restored {
+        /// The list of what waits.
+        file: std::path::PathBuf,
+    },
+    /// The list of what waits after a restore cannot be read.
+    #[error("the data directory cannot be read: {0}")]
+    Data(#[from] std::io::Error),
     /// A record, card or manifest could not be made.
     #[error("this cannot be signed: {0}")]
     Sign(String),
