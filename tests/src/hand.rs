@@ -5,7 +5,16 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use minicbor::{Encoder, data::Type, decode::Decoder};
 use tokio::net::TcpStream;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, tungstenite::Message};
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream,
+    tungstenite::{
+        Message,
+        protocol::frame::{
+            Frame,
+            coding::{Data, OpCode},
+        },
+    },
+};
 
 /// How long the other side may be silent while it is waited for.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -14,15 +23,99 @@ const DEADLINE: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub struct HandSocket {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    closed: Option<u16>,
 }
 
+/// The code of a socket that went away without a word (RFC 6455, 7.4.1).
+const GONE: u16 = 1006;
+
 impl HandSocket {
+    /// Opens a socket; nothing when the node answers that it has no room.
+    pub async fn try_open(authority: &str, path: &str) -> Option<HandSocket> {
+        let (socket, _) = tokio_tungstenite::connect_async(format!("ws://{authority}{path}"))
+            .await
+            .ok()?;
+        Some(HandSocket {
+            socket,
+            closed: None,
+        })
+    }
+
     /// Opens a socket to `ws://authority/path`.
     pub async fn open(authority: &str, path: &str) -> HandSocket {
         let (socket, _) = tokio_tungstenite::connect_async(format!("ws://{authority}{path}"))
             .await
             .expect("a node accepts sockets");
-        HandSocket { socket }
+        HandSocket {
+            socket,
+            closed: None,
+        }
+    }
+
+    /// The code with which the other side closed, once [`HandSocket::next`] said that it did.
+    #[must_use]
+    pub fn closed(&self) -> Option<u16> {
+        self.closed
+    }
+
+    /// Reads on until the other side closes, and returns its code.
+    pub async fn until_closed(&mut self) -> u16 {
+        while self.next().await.is_some() {}
+        self.closed.expect("a socket that ended has a code")
+    }
+
+    /// Sends one message in so many fragments of one byte, the last of them only when it `ends`;
+    /// whether the other side took them all.
+    pub async fn send_in_bytes(&mut self, count: usize, ending: Ending) -> bool {
+        for number in 0..count {
+            let first = Data::Binary;
+            let kind = if number == 0 { first } else { Data::Continue };
+            let is_last = ending == Ending::Ends && number + 1 == count;
+            let frame = Frame::message(vec![0_u8], OpCode::Data(kind), is_last);
+            let fed = self.socket.feed(Message::Frame(frame)).await;
+            if fed.is_err() {
+                return false;
+            }
+        }
+        self.socket.flush().await.is_ok()
+    }
+
+    /// Begins a message of so many bytes and never ends it; whether the other side took it all.
+    pub async fn send_begin(&mut self, bytes: usize) -> bool {
+        let frame = Frame::message(vec![0_u8; bytes], OpCode::Data(Data::Binary), false);
+        let sent = self.socket.send(Message::Frame(frame));
+        // The other side may have stopped reading; then this is how far it got.
+        tokio::time::timeout(DEADLINE, sent)
+            .await
+            .is_ok_and(|sent| sent.is_ok())
+    }
+
+    /// Sends the same frame many times without ever reading, for at most this long.
+    pub async fn send_many_within(&mut self, bytes: &[u8], count: usize, patience: Duration) {
+        let all = async {
+            for _ in 0..count {
+                if !self.send(bytes).await {
+                    return;
+                }
+            }
+        };
+        // The other side stops reading when its answers are not read.
+        let _stopped = tokio::time::timeout(patience, all).await;
+    }
+
+    /// Sends so many pings; whether the other side took them all.
+    pub async fn send_pings(&mut self, count: usize) -> bool {
+        for _ in 0..count {
+            if self
+                .socket
+                .feed(Message::Ping(vec![0; 125].into()))
+                .await
+                .is_err()
+            {
+                return false;
+            }
+        }
+        self.socket.flush().await.is_ok()
     }
 
     /// Sends one binary frame; whether the other side still takes it.
@@ -51,11 +144,14 @@ impl HandSocket {
 
     async fn next_binary(&mut self) -> Option<Vec<u8>> {
         loop {
-            match self.socket.next().await? {
-                Ok(Message::Binary(bytes)) => return Some(bytes.to_vec()),
-                Ok(Message::Close(_)) | Err(_) => return None,
-                Ok(_) => {}
-            }
+            let code = match self.socket.next().await {
+                Some(Ok(Message::Binary(bytes))) => return Some(bytes.to_vec()),
+                Some(Ok(Message::Close(frame))) => frame.map_or(GONE, |frame| frame.code.into()),
+                Some(Err(_)) | None => GONE,
+                Some(Ok(_)) => continue,
+            };
+            self.closed.get_or_insert(code);
+            return None;
         }
     }
 
@@ -70,6 +166,15 @@ impl HandSocket {
         let answer = self.next().await.expect("a node answers a join");
         text_of(&answer, "senderId").expect("a `peer` frame names its sender")
     }
+}
+
+/// Whether a message in fragments comes to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// The last fragment says so.
+    Ends,
+    /// There is no last fragment.
+    Never,
 }
 
 /// What a field of a frame holds.

@@ -10,19 +10,41 @@
 )]
 
 mod hand;
+mod member;
 mod node;
 mod patched;
 mod program;
+mod raw_socket;
 mod samod_client;
+mod siege;
 mod team;
 mod wait;
 mod wire;
 
-pub use hand::{HandSocket, Value, byte_list_of, bytes_of, frame, sync_frame, text_of};
+/// Changes taken apart and put together again, as the tests of the gate do it.
+#[path = "../../crates/smallwin-gate/tests/fuzzing"]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    missing_debug_implementations,
+    reason = "a part of it is used here, and it is documented there"
+)]
+pub mod crafted {
+    pub mod bytes;
+    pub mod columns;
+    pub mod dice;
+    pub mod raw;
+}
+
+pub use hand::{Ending, HandSocket, Value, byte_list_of, bytes_of, frame, sync_frame, text_of};
+pub use member::Member;
 pub use node::RunningNode;
-pub use patched::{PatchedClient, Refusal};
+pub use patched::{Outcome, PatchedClient, Refusal};
 pub use program::{Done, program, run, run_with};
+pub use raw_socket::{RawSocket, answer_to, client_frame};
 pub use samod_client::SamodClient;
+pub use siege::{Siege, Work};
 pub use team::{TITLE, Team, append, shared_texts, write};
 pub use wait::{until, until_async};
 pub use wire::Wire;

@@ -119,6 +119,14 @@ impl RunningNode {
         self.port
     }
 
+    /// The most memory it held at one time, in kilobytes, where the system tells that.
+    #[must_use]
+    pub fn memory_peak_kb(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+        line.split_whitespace().nth(1)?.parse().ok()
+    }
+
     /// Its data directory.
     #[must_use]
     pub fn data(&self) -> &Path {

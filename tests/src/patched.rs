@@ -30,13 +30,39 @@ pub struct PatchedClient {
     tag: [u8; 16],
     own_id: String,
     node_id: String,
+    transcript: [u8; 32],
 }
 
 impl PatchedClient {
     /// Dials a node and proves this key, on the channel and in the circle.
     pub async fn dial(authority: &str, key: SigningKey, circle: CircleId) -> PatchedClient {
+        let mut client = PatchedClient::claim(authority, key, circle, "AAAAAAAAAAA").await;
+        client.prove().await;
+        client
+    }
+
+    /// As [`PatchedClient::dial`], beside other connections of the same key: their marks of eleven
+    /// letters differ.
+    pub async fn dial_beside(
+        authority: &str,
+        key: SigningKey,
+        circle: CircleId,
+        mark: &str,
+    ) -> PatchedClient {
+        let mut client = PatchedClient::claim(authority, key, circle, mark).await;
+        client.prove().await;
+        client
+    }
+
+    /// Dials a node and names this key, but proves nothing.
+    async fn claim(
+        authority: &str,
+        key: SigningKey,
+        circle: CircleId,
+        mark: &str,
+    ) -> PatchedClient {
         let mut socket = HandSocket::open(authority, "/sync").await;
-        let own_id = format!("{}-AAAAAAAAAAA", key.public());
+        let own_id = format!("{}-{mark}", key.public());
         let nonce = [7; 32];
         let join = frame(&[
             ("type", Value::Text("join")),
@@ -64,19 +90,19 @@ impl PatchedClient {
             channel_transcript(&key.public(), &node_key, &nonce, &node_nonce, authority);
         let node_id = text_of(&peer, "senderId").expect("a `peer` frame names its sender");
         let tag = circle_tag(&transcript, &circle);
-        let mut client = PatchedClient {
+        PatchedClient {
             socket,
             key,
             circle,
             tag,
             own_id,
             node_id,
-        };
-        client.prove(&transcript).await;
-        client
+            transcript,
+        }
     }
 
-    async fn prove(&mut self, transcript: &[u8; 32]) {
+    async fn prove(&mut self) {
+        let transcript = &self.transcript.clone();
         let channel = self.key.sign(&channel_message(Side::Dialer, transcript));
         self.send(
             "smallwin/auth",
@@ -236,7 +262,16 @@ impl PatchedClient {
         }
     }
 
+    /// Sends a frame that the node has to take.
     async fn send(&mut self, kind: &str, fields: &[(&str, Value<'_>)]) {
+        assert!(
+            self.say_anything(kind, fields).await,
+            "the node takes a `{kind}` frame"
+        );
+    }
+
+    /// Sends a frame; whether the node still takes it.
+    pub async fn say_anything(&mut self, kind: &str, fields: &[(&str, Value<'_>)]) -> bool {
         let (own, node) = (self.own_id.clone(), self.node_id.clone());
         let head = [
             ("type", Value::Text(kind)),
@@ -244,9 +279,88 @@ impl PatchedClient {
             ("targetId", Value::Text(&node)),
         ];
         let all = [&head[..], fields].concat();
-        assert!(
-            self.socket.send(&frame(&all)).await,
-            "the node takes a `{kind}` frame"
-        );
+        self.socket.send(&frame(&all)).await
     }
+
+    /// The socket itself, for what is no frame.
+    pub fn socket(&mut self) -> &mut HandSocket {
+        &mut self.socket
+    }
+
+    /// The name of the circle on this connection.
+    #[must_use]
+    pub fn tag(&self) -> [u8; 16] {
+        self.tag
+    }
+
+    /// The key that was proved.
+    #[must_use]
+    pub fn key(&self) -> &SigningKey {
+        &self.key
+    }
+
+    /// The circle that it takes part in, or says so.
+    #[must_use]
+    pub fn circle(&self) -> CircleId {
+        self.circle
+    }
+
+    /// Sends a sync message of a document.
+    pub async fn sync(&mut self, document: &str, message: &[u8]) -> bool {
+        let fields = [
+            ("documentId", Value::Text(document)),
+            ("data", Value::Bytes(message)),
+        ];
+        self.say_anything("sync", &fields).await
+    }
+
+    /// What the node made of all that was sent so far: it is asked something last, and answers in
+    /// order.
+    pub async fn outcome(&mut self) -> Outcome {
+        // It may have closed by then.
+        self.say_anything("smallwin/ask", &[("what", Value::Text("alive"))])
+            .await;
+        let mut found = Outcome::Taken;
+        while let Some(frame) = self.socket.next().await {
+            match text_of(&frame, "type").as_deref() {
+                Some("doc-unavailable") => found = Outcome::Unavailable,
+                Some("smallwin/notice")
+                    if text_of(&frame, "code").as_deref() == Some("not-paired") =>
+                {
+                    return found;
+                }
+                _ => {}
+            }
+        }
+        Outcome::Closed(self.socket.closed().unwrap_or_default())
+    }
+
+    /// Waits until the node says that it keeps this change aside, and returns why; what it closed
+    /// with when it does that instead.
+    pub async fn refusal_of(&mut self, hash: &[u8; 32]) -> Outcome {
+        while let Some(frame) = self.socket.next().await {
+            if text_of(&frame, "type").as_deref() != Some("smallwin/refused") {
+                continue;
+            }
+            let hashes = bytes_of(&frame, &["hashes"]).expect("a refusal names hashes");
+            if hashes.chunks_exact(32).any(|other| other == hash) {
+                let reason = text_of(&frame, "reason").expect("a refusal has a reason");
+                return Outcome::Refused(reason);
+            }
+        }
+        Outcome::Closed(self.socket.closed().unwrap_or_default())
+    }
+}
+
+/// What a node made of something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It closed the connection with this code.
+    Closed(u16),
+    /// It keeps a change aside, for this reason.
+    Refused(String),
+    /// It says that there is no such document.
+    Unavailable,
+    /// It took it, or let it pass, and goes on.
+    Taken,
 }

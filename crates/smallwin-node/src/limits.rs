@@ -77,6 +77,9 @@ pub const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time a peer has to answer our close frame before the connection is dropped.
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// The same for a peer that is closed because there is too much to do or too little room.
+pub const CLOSE_TIMEOUT_BUSY: Duration = Duration::from_millis(250);
+
 /// Time from the first byte of a connection to the end of its request headers.
 pub const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
 

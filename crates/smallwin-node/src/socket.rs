@@ -22,8 +22,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use tracing::debug;
 
 use crate::limits::{
-    CLOSE_TIMEOUT, CONTROL_FRAMES_MAX, MESSAGE_BYTES_MAX, PING_INTERVAL, PINGS_MISSED_MAX,
-    WRITE_TIMEOUT,
+    CLOSE_TIMEOUT, CLOSE_TIMEOUT_BUSY, CONTROL_FRAMES_MAX, MESSAGE_BYTES_MAX, PING_INTERVAL,
+    PINGS_MISSED_MAX, WRITE_TIMEOUT,
 };
 
 /// Close code: the peer sent something that the protocol does not know (RFC 6455, 7.4.1).
@@ -103,12 +103,18 @@ where
                     .await
                     .is_ok_and(|sent| sent.is_ok())
                 {
-                    self.drain().await;
+                    // Whoever has to come back later should not keep its place meanwhile.
+                    let patience = if code == OVERFLOW.0 {
+                        CLOSE_TIMEOUT_BUSY
+                    } else {
+                        CLOSE_TIMEOUT
+                    };
+                    self.drain(patience).await;
                 }
                 Some((code, reason))
             }
             End::Closed => {
-                self.drain().await;
+                self.drain(CLOSE_TIMEOUT).await;
                 None
             }
         }
@@ -207,9 +213,9 @@ where
     }
 
     /// Reads until the socket says that it ended: only then is the close handshake complete.
-    async fn drain(&mut self) {
+    async fn drain(&mut self, patience: Duration) {
         let ended = async { while let Some(Ok(_)) = self.stream.next().await {} };
-        let _peer_too_slow = timeout(CLOSE_TIMEOUT, ended).await;
+        let _peer_too_slow = timeout(patience, ended).await;
         let _closed = timeout(Duration::from_secs(1), self.sink.close()).await;
     }
 }
