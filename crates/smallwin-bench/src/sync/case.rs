@@ -88,6 +88,11 @@ impl Case {
         let early = self.server.kind.is_relay();
         if early {
             self.open(document, readers)?;
+            let all = readers as u64;
+            self.world
+                .until("every reader is known", PREPARE_MAX, |world| {
+                    world.answers(document) >= all
+                })?;
         }
         self.world.upload(writer, document, history);
         if !self.server.kind.is_yjs() {

@@ -1,6 +1,7 @@
 //! The automerge-repo protocol as a stock client speaks it: every message with changes is acknowledged.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::member::Member;
 use super::net::{Conn, Outbox};
@@ -10,6 +11,9 @@ use crate::wire::{self, Frame, Message, acknowledgement, message, question};
 
 /// Bytes of changes in one message; what is more goes in several.
 const UPLOAD_BYTES_MAX: usize = 4 << 20;
+
+/// Peers that this process has been so far.
+static PEERS: AtomicU64 = AtomicU64::new(0);
 
 /// Clients of an automerge-repo server, stock or members of a circle.
 #[derive(Debug)]
@@ -249,9 +253,11 @@ impl Protocol for Automerge {
     }
 
     fn hello(&mut self, conn: Conn, out: &mut Outbox, _news: &mut Vec<News>) {
+        // A name that was used a moment ago may still count as connected.
+        let number = PEERS.fetch_add(1, Ordering::Relaxed);
         let name = match &self.member {
-            Some(member) => member.peer_name(conn),
-            None => format!("load-{conn}"),
+            Some(member) => member.peer_name(number),
+            None => format!("load-{number}"),
         };
         match &self.member {
             Some(member) => out.send(&member.join(&name)),

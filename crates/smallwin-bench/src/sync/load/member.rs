@@ -8,7 +8,6 @@ use smallwin_circle::{
 };
 use smallwin_model::RESERVED_ACTOR;
 
-use super::net::Conn;
 use crate::typist::{Edit, Typist};
 use crate::wire::{self, Value, bytes_at};
 
@@ -64,9 +63,9 @@ impl Member {
         self.document.to_string()
     }
 
-    pub(crate) fn peer_name(&self, conn: Conn) -> String {
+    pub(crate) fn peer_name(&self, number: u64) -> String {
         use base64::Engine;
-        let tail = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(conn.to_be_bytes());
+        let tail = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(number.to_be_bytes());
         format!("{}-{tail}", self.key.public())
     }
 

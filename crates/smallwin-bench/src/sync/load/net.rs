@@ -52,8 +52,6 @@ struct Socket {
     /// A message that comes in several frames.
     parts: Vec<u8>,
     out: Outbox,
-    /// Reads nothing, as a peer that hangs.
-    paused: bool,
 }
 
 /// What waits to be written to one connection.
@@ -143,7 +141,6 @@ impl Net {
             inbox: answer.split_off(head),
             parts: Vec::new(),
             out: Outbox::default(),
-            paused: false,
         }));
         // What came with the answer is looked at in the next turn.
         self.unfinished.push(conn);
@@ -158,13 +155,6 @@ impl Net {
             socket.out.bytes.extend(out.bytes);
             socket.out.messages += out.messages;
             self.dirty.push(conn);
-        }
-    }
-
-    /// Stops reading from a connection.
-    pub(crate) fn pause(&mut self, conn: Conn) {
-        if let Some(Some(socket)) = self.sockets.get_mut(conn) {
-            socket.paused = true;
         }
     }
 
@@ -238,9 +228,6 @@ impl Net {
         let Some(Some(socket)) = self.sockets.get_mut(conn) else {
             return Ok(());
         };
-        if socket.paused {
-            return Ok(());
-        }
         let mut is_open = true;
         let mut more = true;
         for _ in 0..READS_PER_TURN {

@@ -271,14 +271,16 @@ impl<'a> Reader<'a> {
         }
         for bit in [0x80, 0x40] {
             if info & bit != 0 {
-                (self.number()?, self.number()?);
+                self.number()?;
+                self.number()?;
             }
         }
         if info & 0xc0 == 0 {
             if self.number()? == 1 {
                 self.bytes()?;
             } else {
-                (self.number()?, self.number()?);
+                self.number()?;
+                self.number()?;
             }
             if info & 0x20 != 0 {
                 self.bytes()?;

@@ -63,7 +63,7 @@ pub(super) fn run(bench: &Bench, kind: Kind, count: usize) -> Result<Figures> {
     ]))
 }
 
-/// Makes so many documents of one edit; with `readers`, somebody reads each. Returns them and the writer of each.
+/// Makes the first documents of a load, so many, of one edit each; with `readers`, somebody reads each. Returns them and the writer of each.
 pub(super) fn fill(
     case: &mut Case,
     count: usize,
@@ -80,6 +80,7 @@ pub(super) fn fill(
         }
     }
     let mut writers = Vec::with_capacity(count);
+    let mut pairs: Vec<(DocumentNumber, Conn)> = Vec::new();
     let early = case.server.kind.is_relay();
     for group in documents.chunks(AT_ONCE) {
         for document in group {
@@ -89,13 +90,24 @@ pub(super) fn fill(
                     reading = case.world.connect(1, *document)?;
                 }
             }
-            let writer = *writing.get(*document % writing.len()).context("a writer")?;
-            writers.push(writer);
-            if readers && early {
-                let reader = *reading.get(*document % reading.len()).context("a reader")?;
-                case.world.join(reader, *document, 0);
-                case.world.turn(Duration::ZERO)?;
+            writers.push(*writing.get(*document % writing.len()).context("a writer")?);
+            if readers {
+                let reader = reading.get(*document % reading.len());
+                pairs.push((*document, *reader.context("a reader")?));
             }
+        }
+        if early {
+            join(case, &pairs);
+            // Who is not known to the relay yet would miss what is written.
+            case.world
+                .until("the readers are known", PREPARE_MAX, |world| {
+                    pairs
+                        .iter()
+                        .all(|(document, _)| world.answers(*document) > 0)
+                })?;
+        }
+        for document in group {
+            let writer = *writers.get(*document).context("a writer")?;
             case.world.upload(writer, *document, 1);
         }
         if !case.server.kind.is_yjs() {
@@ -104,27 +116,22 @@ pub(super) fn fill(
                     group.iter().all(|document| world.confirmed(*document) >= 1)
                 })?;
         }
-        if readers && !early {
-            for (at, document) in group.iter().enumerate() {
-                let reader = match shared {
-                    true => *reading.get(*document % reading.len()).context("a reader")?,
-                    // The reader's socket was opened right behind the writer's.
-                    false => {
-                        writers
-                            .get(writers.len() - group.len() + at)
-                            .context("a writer")?
-                            + 1
-                    }
-                };
-                case.world.join(reader, *document, 0);
-            }
+        if !early {
+            join(case, &pairs);
         }
-        if readers {
-            case.world
-                .until("the readers have the documents", PREPARE_MAX, |world| {
-                    group.iter().all(|document| world.complete(*document) >= 1)
-                })?;
-        }
+        case.world
+            .until("the readers have the documents", PREPARE_MAX, |world| {
+                pairs
+                    .iter()
+                    .all(|(document, _)| world.complete(*document) >= 1)
+            })?;
+        pairs.clear();
     }
     Ok((documents, writers))
+}
+
+fn join(case: &mut Case, pairs: &[(DocumentNumber, Conn)]) {
+    for (document, reader) in pairs {
+        case.world.join(*reader, *document, 0);
+    }
 }

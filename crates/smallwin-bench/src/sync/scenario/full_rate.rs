@@ -10,7 +10,7 @@ use crate::sync::case::{Bench, Figures};
 use crate::sync::clock::now;
 use crate::sync::server::Kind;
 
-const UNDER_WAY: usize = 512;
+const UNDER_WAY: usize = 256;
 const TURN: Duration = Duration::from_millis(5);
 const WARM: Duration = Duration::from_millis(300);
 
