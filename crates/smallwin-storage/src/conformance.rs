@@ -47,7 +47,7 @@ pub enum Step {
 /// # Panics
 /// When the engine breaks a promise.
 pub fn all<F: Fixture>(fixture: &mut F) {
-    let cases: [fn(&mut F); 9] = [
+    let cases: [fn(&mut F); 10] = [
         an_empty_store_has_nothing,
         a_chunk_is_kept_once,
         equivocating_chunks_both_fit,
@@ -56,6 +56,7 @@ pub fn all<F: Fixture>(fixture: &mut F) {
         rows_are_set_scanned_and_removed,
         large_values_are_kept,
         pages_end_at_commits,
+        what_waits_comes_to_an_end_and_changes_nothing,
         too_large_changes_nothing,
     ];
     for case in cases {
@@ -440,6 +441,28 @@ fn pages_end_at_commits(fixture: &mut impl Fixture) {
     );
     assert_eq!(store.since(Seq(5), 4).unwrap().next, Seq(5));
     assert_eq!(walk(&store, Seq::ZERO, 1).len(), 12);
+}
+
+fn what_waits_comes_to_an_end_and_changes_nothing(fixture: &mut impl Fixture) {
+    const PIECES_MAX: usize = 10_000;
+    let mut store = fixture.create();
+    let mut model = Model::default();
+    let replace = Op::Replace {
+        doc: doc(1),
+        covered: (0..50).map(hash).collect(),
+        snapshot: snapshot(99, b"all of it"),
+    };
+    let batches = (0..60)
+        .map(|n| put(1, &change(n, &[n; 200])))
+        .chain([Batch(vec![replace])]);
+    for batch in batches {
+        store.commit(&batch).unwrap();
+        model.commit(&batch);
+    }
+    let pieces = (0..PIECES_MAX).take_while(|_| store.tend().unwrap());
+    assert!(pieces.count() < PIECES_MAX, "it never ends");
+    model.compare(&store, 0);
+    model.compare(&fixture.reopen(store), 1);
 }
 
 fn too_large_changes_nothing(fixture: &mut impl Fixture) {

@@ -21,10 +21,27 @@ pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
 
 /// A place where documents (sets of chunks) and small tables are kept.
 ///
-/// One thread owns it (usually the [`Committer`](crate::Committer)'s). To add an engine, implement the
-/// trait and run [`conformance`](crate::conformance) over it: the suite is the definition. What it cannot
-/// check is durability; `tests/crash.rs`, `tests/power.rs` and `tests/faults.rs` of this crate do, with the
-/// suite's [`Model`](crate::conformance::Model), and are short enough to be carried over.
+/// A store holds two kinds of things, both of bytes that it does not understand. A *document* has a key of
+/// 17 bytes and a set of chunks, each named by a hash that the caller vouches for; the first chunk of a name
+/// stays. A *row* stands in one of 256 tables under a key of up to
+/// [`ROW_KEY_BYTES_MAX`](crate::limits::ROW_KEY_BYTES_MAX) bytes. Rows are read in the order of their keys,
+/// byte by byte; there are few of them beside the chunks, and most are small.
+///
+/// One thread owns the store (usually the [`Committer`](crate::Committer)'s), so it needs no locks and may
+/// keep caches behind `&self`. It must not panic, whatever lies on the disk.
+///
+/// # To add an engine
+/// 1. Implement this trait. Five promises matter most: a batch is kept whole or not at all, over documents
+///    and tables alike; it is durable before `commit` returns (K1); after a failed write nothing is written
+///    any more; bytes that are not those that were kept are an error and never an answer (K4); what was
+///    purged is nowhere on the disk (K5).
+/// 2. Run [`conformance::all`](crate::conformance::all) over it, and
+///    [`conformance::follows_model`](crate::conformance::follows_model) with random histories, as this
+///    crate's `tests/conformance.rs` does for three engines: a [`Fixture`](crate::conformance::Fixture)
+///    makes a store and opens it again. The suite is the definition.
+/// 3. What a suite cannot check is durability and damage. `tests/crash.rs` (kills), `tests/power.rs` (power
+///    cuts), `tests/faults.rs` (a disk that fails at each step) and `tests/damage.rs` (flipped bits) do,
+///    with the suite's [`Model`](crate::conformance::Model), and are short enough to be carried over.
 pub trait Store: Send {
     /// Applies all operations in order, or none. On return the batch is durable: it survives the death of
     /// the process and a loss of power (rule K1 rests on it). Each batch that changes something gets the

@@ -171,3 +171,21 @@ fn sync_tree(dir: &Path) -> std::io::Result<()> {
     File::open(dir)?.sync_all()?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::panic, reason = "a test may panic")]
+    use super::*;
+
+    #[test]
+    fn a_panic_and_a_hang_reach_no_further() {
+        let panicked = guarded::<()>(|| panic!("as sled does"));
+        assert!(matches!(panicked, Err(Trouble::Engine(why)) if why == "it panicked"));
+        let (end, hangs) = mpsc::channel::<()>();
+        // It goes on to hang when nobody waits for it any more.
+        let hung = on_a_thread(1, move || hangs.recv().is_err());
+        assert_eq!(hung, None);
+        drop(end);
+        assert_eq!(on_a_thread(60_000, || 7), Some(7));
+    }
+}
