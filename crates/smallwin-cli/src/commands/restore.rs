@@ -64,21 +64,33 @@ fn take(from: &Path, part: &Path) -> anyhow::Result<PathBuf> {
     }
     let mut tar = tar::Archive::new(File::open(from)?);
     tar.set_preserve_permissions(true);
-    tar.unpack(part)?;
+    for entry in tar.entries()? {
+        let mut entry = entry?;
+        let name = entry.path()?.display().to_string();
+        let kind = entry.header().entry_type();
+        // A link could lead the store out of the new data directory.
+        if !kind.is_file() && !kind.is_dir() {
+            bail!("its entry {name} is neither a file nor a folder");
+        }
+        if !entry.unpack_in(part)? {
+            bail!("its entry {name} leads out of it");
+        }
+    }
     Ok(part.join("smallwin-backup"))
 }
 
 fn copy_folder(from: &Path, to: &Path) -> anyhow::Result<()> {
     private_folder(to)?;
     for entry in fs::read_dir(from)? {
-        let path = entry?.path();
-        let Some(target) = path.file_name().map(|name| to.join(name)) else {
-            continue;
-        };
-        if path.is_dir() {
+        let entry = entry?;
+        let (path, target) = (entry.path(), to.join(entry.file_name()));
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
             copy_folder(&path, &target)?;
-        } else {
+        } else if kind.is_file() {
             copy_private(&path, &target)?;
+        } else {
+            bail!("{} is neither a file nor a folder", path.display());
         }
     }
     Ok(())
