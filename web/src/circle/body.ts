@@ -4,8 +4,9 @@ import { utf8 } from "./bytes.ts";
 import { type DocumentRef, isKind, readDocumentRef } from "./document.ts";
 import type { ChangeHash, DeviceKey, ManifestHash, PersonId, RecordId, Signature } from "./ids.ts";
 import { isPlain, type Json, type JsonObject } from "./jcs.ts";
+import { type LaterBody, readLaterBody } from "./later-body.ts";
 import { ABOUT_BYTES_MAX, HEADS_MAX } from "./limits.ts";
-import { bytesOf, fieldsOf, idOf, idsOf, isObject, keyOf, malformed, momentOf, textOf } from "./read.ts";
+import { bytesOf, fieldsOf, idOf, idsOf, isObject, keyOf, malformed, momentOf, roleOf, textOf } from "./read.ts";
 import { isRole, type Role } from "./role.ts";
 
 /** What a record says; when it counts is judged by the log. */
@@ -30,6 +31,7 @@ export type Body =
     }
   | { readonly kind: "cosign"; readonly snapshot: RecordId; readonly signature: Signature }
   | { readonly kind: "statement"; readonly about: string; readonly value: Json }
+  | LaterBody
   | UnknownBody;
 
 /** Something a newer version says: kept and passed on, and counts for nothing. */
@@ -49,6 +51,8 @@ export function readBody(value: Json | undefined): Body {
   const kind = textOf(value["kind"]);
   const read = READERS.get(kind);
   if (read !== undefined && !namesLaterWord(kind, value)) return read(value);
+  const later = readLaterBody(kind, value);
+  if (later !== undefined) return later;
   if (!isPlain(value)) throw malformed("its body holds a fraction, a large number or deep nesting");
   return { kind: "unknown", value };
 }
@@ -111,8 +115,3 @@ const READERS: ReadonlyMap<string, (value: JsonObject) => Body> = new Map<string
     return { kind: "statement", about, value: said };
   }],
 ]);
-
-function roleOf(value: Json | undefined): Role {
-  if (!isRole(value)) throw malformed("the role is unknown");
-  return value;
-}

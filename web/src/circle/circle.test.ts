@@ -320,6 +320,13 @@ function describeState(state: State, devices: readonly string[]): unknown {
 }
 
 function letter(refusal: Refusal | undefined): string {
-  const letters = { "not-member": "m", "not-writer": "w", "not-reader": "r", shared: "s", "unknown-document": "u" };
+  const letters = {
+    "not-member": "m",
+    "not-writer": "w",
+    "not-reader": "r",
+    shared: "s",
+    "unknown-document": "u",
+    retired: "x",
+  };
   return refusal === undefined ? "y" : letters[refusal];
 }

@@ -12,8 +12,10 @@ export const KINDS = ["case", "checkin", "draft", "voice", "step", "report"] as 
 /** What a document holds; it fixes the zone, and with it who may read and write (rule P1). */
 export type Kind = (typeof KINDS)[number];
 
+export const ZONES = ["together", "own", "core", "guide"] as const;
+
 /** A group of documents with the same readers and writers. */
-export type Zone = "together" | "own" | "core" | "guide";
+export type Zone = (typeof ZONES)[number];
 
 /** Names a document inside its circle. */
 export interface DocumentRef {
@@ -48,6 +50,10 @@ export function reportDocument(key: string): DocumentRef {
 
 export function isKind(name: unknown): name is Kind {
   return KINDS.some((kind) => kind === name);
+}
+
+export function isZone(name: unknown): name is Zone {
+  return ZONES.some((zone) => zone === name);
 }
 
 export function zoneOf(kind: Kind): Zone {

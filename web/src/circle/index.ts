@@ -18,7 +18,9 @@ export {
   revisionOf,
   stepDocument,
   voiceDocument,
+  isZone,
   type Zone,
+  ZONES,
   zoneOf,
 } from "./document.ts";
 export { CircleError, type CircleErrorCode } from "./error.ts";
@@ -47,6 +49,7 @@ export {
 export type { Json, JsonObject } from "./jcs.ts";
 export type { Purpose } from "./jws.ts";
 export { isDeviceKey, isDeviceKeyText, type Signer, signerOf, verify, verifyNow } from "./keys.ts";
+export type { LaterBody, Pin, Stance } from "./later-body.ts";
 export * as limits from "./limits.ts";
 export { type Inserted, Log, type Next, type Verdict } from "./log.ts";
 export {
@@ -71,15 +74,24 @@ export {
 } from "./messages.ts";
 export { parsePayload, type Payload, payloadToBytes } from "./payload.ts";
 export { SignedRecord } from "./record.ts";
+export type { Question } from "./quorum.ts";
+export { type Act, ACTS, mayAct } from "./rights.ts";
 export { isAtLeast, isRole, type Role, ROLES } from "./role.ts";
 export { buildSnapshotFile, type Report, type Signatory, verifySnapshotFile } from "./snapshot.ts";
 export {
+  type Answer,
+  type CommitState,
+  type DecisionState,
+  type ForkState,
+  hasVote,
   type InviteState,
   type KnownDocument,
   type Member,
+  type Quorum,
+  type RetireState,
   type ShareState,
   type SnapshotState,
-  State,
   type StatementState,
-} from "./state.ts";
+} from "./state-items.ts";
+export { State } from "./state.ts";
 export { parseTimestamp, timestampOf } from "./timestamp.ts";

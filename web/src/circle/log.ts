@@ -1,6 +1,7 @@
 // The log: the grow-only set of a circle's records, each judged once by what its author had seen (rule C1).
 
 import { compareIds } from "./bytes.ts";
+import { Cuts } from "./cuts.ts";
 import { CircleError } from "./error.ts";
 import type { CircleId, DeviceKey, PersonId, RecordId } from "./ids.ts";
 import { judge } from "./judge.ts";
@@ -8,6 +9,7 @@ import { compareRanks, Ledger, type LedgerEntry } from "./ledger.ts";
 import { DEPS_MAX, RECORDS_MAX } from "./limits.ts";
 import type { Past } from "./past.ts";
 import { Pending } from "./pending.ts";
+import { approver, type Question } from "./quorum.ts";
 import type { SignedRecord } from "./record.ts";
 import type { Role } from "./role.ts";
 import { State } from "./state.ts";
@@ -42,6 +44,7 @@ export class Log {
   private readonly ledger: Ledger;
   private readonly headIds = new Set<RecordId>();
   private readonly pending = new Pending();
+  private cuts = Cuts.none();
   private current: State;
 
   /** Begins a log with a genesis record. */
@@ -157,15 +160,18 @@ export class Log {
   /** The state as it was for somebody who had seen the closure of these heads. */
   stateAt(heads: readonly RecordId[]): State {
     const { past } = this.ledger.pastOf(heads);
-    return State.of(new View(this.ledger, past), past.places());
+    return State.of(new View(this.ledger, this.cuts, past), past.places());
   }
 
   /** What the record is worth in the whole set. */
   verdict(id: RecordId): Verdict {
     const entry = this.ledger.find(id);
     if (entry === undefined) return { kind: "void", reason: "it is not in the log" };
-    if (entry.void !== undefined) return { kind: "void", reason: entry.void };
-    const view = new View(this.ledger);
+    if (entry.judgement.void !== undefined) return { kind: "void", reason: entry.judgement.void };
+    const view = new View(this.ledger, this.cuts);
+    if (view.isCut(this.ledger.places.get(id))) {
+      return { kind: "void", reason: "a removal took away its author's right to it" };
+    }
     if (view.effectiveId(id) === undefined) {
       return { kind: "void", reason: "its author made two records under one number" };
     }
@@ -176,10 +182,29 @@ export class Log {
   roleBefore(id: RecordId): { readonly person: PersonId; readonly role: Role } | undefined {
     const entry = this.ledger.find(id);
     if (entry === undefined) return undefined;
-    const view = new View(this.ledger, entry.past);
+    const view = new View(this.ledger, this.cuts, entry.past);
     const person = view.personOf(entry.record.payload.author);
     const role = person === undefined ? undefined : view.roleOf(person);
     return person === undefined || role === undefined ? undefined : { person, role };
+  }
+
+  /** The approvals that a statement by `question.to` could name now. */
+  approvals(question: Question): RecordId[] {
+    const view = new View(this.ledger, this.cuts);
+    const approvals = this.records().filter(({ payload }) => payload.body.kind === "approve");
+    const usable = approvals.filter(({ id }) => approver(id, question, view) !== undefined);
+    return usable.map(({ id }) => id).sort(compareIds);
+  }
+
+  /**
+   * The ends of the branches of a device that made two records under one number, ascending; a removal chooses
+   * one of them. Empty for a device that did not.
+   */
+  branches(device: DeviceKey): RecordId[] {
+    if (this.ledger.forkedFrom(device) === undefined) return [];
+    const own = this.records().filter(({ payload }) => payload.author === device);
+    const followed = new Set(own.map(({ payload }) => payload.prev));
+    return own.map(({ id }) => id).filter((id) => !followed.has(id)).sort(compareIds);
   }
 
   private missing(record: SignedRecord): RecordId | undefined {
@@ -210,16 +235,22 @@ export class Log {
     const { author, body, deps } = record.payload;
     const { past, depth } = this.ledger.pastOf(deps);
     this.checkPlace(record, past);
-    const before = new View(this.ledger, past);
-    const reason = judge(record, before);
+    const before = new View(this.ledger, this.cuts, past);
+    const judgement = judge(record, before);
     const enters = body.kind === "genesis" || body.kind === "join";
     const person = enters ? author : before.personOf(author);
+    const accepter = record.accepter === undefined ? undefined : before.personOf(record.accepter);
     for (const dep of deps) this.headIds.delete(dep);
     this.headIds.add(record.id);
-    const view = new View(this.ledger);
-    const frozen = view.frozenFrom(author);
-    const place = this.ledger.push({ record, past, rank: { depth, id: record.id }, person, void: reason });
-    if (view.frozenFrom(author) === frozen) this.current.note(view, place);
+    const frozen = this.ledger.forkedFrom(author);
+    const rank = { depth, id: record.id };
+    const place = this.ledger.push({ record, past, rank, person, accepter, judgement });
+    const { changed, cuts } = this.cuts.after(this.ledger, place);
+    this.cuts = cuts;
+    // A removal that chooses a branch lets records on it count again.
+    const chooses = body.kind === "revoke" && body.branches.length > 0;
+    const view = new View(this.ledger, cuts);
+    if (!changed && !chooses && this.ledger.forkedFrom(author) === frozen) this.current.note(view, place);
     else this.current = State.of(view, this.ledger.entries.keys());
   }
 

@@ -4,6 +4,7 @@ import { areAscending, fromB64uOf } from "./bytes.ts";
 import { CircleError } from "./error.ts";
 import type { Json, JsonObject } from "./jcs.ts";
 import { isDeviceKeyText } from "./keys.ts";
+import { isRole, type Role } from "./role.ts";
 import { parseTimestamp } from "./timestamp.ts";
 
 export function malformed(what: string): CircleError {
@@ -70,4 +71,9 @@ export function momentOf(value: Json | undefined): string {
   const text = textOf(value);
   if (parseTimestamp(text) === undefined) throw malformed("a moment should look like 2026-01-31T12:00:00Z");
   return text;
+}
+
+export function roleOf(value: Json | undefined): Role {
+  if (!isRole(value)) throw malformed("the role is unknown");
+  return value;
 }

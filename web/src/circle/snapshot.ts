@@ -11,7 +11,8 @@ import { type Manifest, manifestHash, manifestToBytes, parseManifest, verifyMani
 import { fieldsOf, listOf, malformed, textOf } from "./read.ts";
 import { SignedRecord } from "./record.ts";
 import type { Role } from "./role.ts";
-import type { SnapshotState, State } from "./state.ts";
+import type { SnapshotState } from "./state-items.ts";
+import type { State } from "./state.ts";
 
 const TYPE = "smallwin/snapshot-file@1";
 
