@@ -54,8 +54,8 @@ pub(crate) const TASKS: &[(&str, &str, &str)] = &[
     ),
     (
         "soak",
-        "[MINUTES|storage|gate|honest|websocket]",
-        "long runs: simulation seeds and crash rounds (10 minutes unless told); 2,000 kills and 200 power cuts; ten million hostile inputs; honest traffic against the gate; the Autobahn suite",
+        "[MINUTES|sim|storage|gate|honest|websocket]",
+        "long runs: simulation seeds and crash rounds (10 minutes unless told); a thousand simulated hours; 2,000 kills and 200 power cuts; ten million hostile inputs; honest traffic against the gate; the Autobahn suite",
     ),
 ];
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod gate;
 mod honest;
+mod sim;
 mod websocket;
 
 use std::{path::Path, time::Duration};
@@ -27,13 +28,14 @@ const STORAGE_KILLS: &str = "2000";
 const STORAGE_POWER_CUTS: &str = "200";
 
 /// Runs simulation seeds and crash rounds in turn until the time is over; seeds never repeat in one run.
-/// With `storage` it kills and cuts the power so many times instead, with `gate` it gives hostile
+/// With `sim` it simulates a thousand hours, with `storage` it kills and cuts the power so many times instead, with `gate` it gives hostile
 /// bytes to everything that reads bytes, with `honest` honest traffic to the gate, with `websocket` it runs the Autobahn suite.
 pub(crate) fn run(root: &Path, arguments: &[String]) -> Result<()> {
     match arguments.first().map(String::as_str) {
         Some("storage") => return storage(root),
         Some("gate") => return gate::run(root, arguments.get(1..).unwrap_or_default()),
         Some("honest") => return honest::run(root),
+        Some("sim") => return sim::run(root, arguments.get(1).map(String::as_str)),
         Some("websocket") => return websocket::run(root),
         _ => {}
     }
