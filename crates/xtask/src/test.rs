@@ -3,7 +3,6 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use anyhow::{Context, Result, bail};
@@ -12,9 +11,6 @@ use crate::{check, npm, program::Program, soak, stage::Stages, tools};
 
 /// How often a writing process is killed in each test run.
 const CRASH_ROUNDS: &str = "100";
-
-/// How long hostile bytes are tried in each test run, on all cores.
-const HOSTILE_TIME: Duration = Duration::from_secs(60);
 
 /// Runs every stage and stops at the first failure.
 pub(crate) fn run(root: &Path) -> Result<()> {
@@ -43,7 +39,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         crash(root, CRASH_ROUNDS)
     })?;
     stages.run("hostile bytes: a minute of them", || {
-        soak::gate::short(root, HOSTILE_TIME)
+        soak::gate::short(root, soak::gate::MINUTE)
     })?;
     stages.run("nodes: processes, sockets, command line", || {
         Program::cargo(root, &["test", "--package", "smallwin-tests", "--quiet"])

@@ -33,8 +33,15 @@ const SLICE: Duration = Duration::from_secs(20);
 /// Time that a worker gets at once when there is only a minute for all.
 const SHORT_SLICE: Duration = Duration::from_secs(4);
 
-/// Goes on until all targets together had so many inputs; `again` begins anew.
+/// What one test run spends here.
+pub(crate) const MINUTE: Duration = Duration::from_secs(60);
+
+/// Goes on until all targets together had so many inputs; `again` begins anew, `minute` does what
+/// every test run does.
 pub(super) fn run(root: &Path, arguments: &[String]) -> Result<()> {
+    if arguments == ["minute"] {
+        return short(root, MINUTE);
+    }
     let mut inputs = INPUTS;
     let folder = tools::target(root).join("soak-gate");
     for argument in arguments {
@@ -45,7 +52,9 @@ pub(super) fn run(root: &Path, arguments: &[String]) -> Result<()> {
                     fs::remove_dir_all(&folder)?;
                 }
             }
-            Err(_) => bail!("`soak gate` takes a number of inputs and `again`, not `{argument}`"),
+            Err(_) => bail!(
+                "`soak gate` takes a number of inputs and `again`, or `minute`, not `{argument}`"
+            ),
         }
     }
     let mut stages = Stages::default();
