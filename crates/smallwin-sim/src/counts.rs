@@ -24,7 +24,15 @@ macro_rules! counts {
         impl Counts {
             /// Every count with what it counts, in the order of the story.
             pub fn all(&self) -> Vec<(&'static str, u64)> {
-                vec![$(($word, self.$name),)* ("ms to converge", self.converged_ms)]
+                vec![$(($word, self.$name),)* (CONVERGED, self.converged_ms)]
+            }
+
+            /// The same counts from what [`Counts::all`] gave; what it does not name is 0.
+            pub fn from_all(named: impl Fn(&'static str) -> Option<u64>) -> Counts {
+                Counts {
+                    $($name: named($word).unwrap_or_default(),)*
+                    converged_ms: named(CONVERGED).unwrap_or_default(),
+                }
             }
         }
     };
@@ -75,6 +83,8 @@ counts! {
     rogue_frames => "rogue frames",
 }
 
+const CONVERGED: &str = "ms to converge";
+
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (place, (word, count)) in self.all().into_iter().enumerate() {
@@ -100,5 +110,12 @@ mod tests {
         sum += one(3, 40);
         assert_eq!(sum, one(5, 900));
         assert!(sum.to_string().ends_with("900 ms to converge"));
+        let all = sum.all();
+        let named = |name| {
+            all.iter()
+                .find(|(word, _)| *word == name)
+                .map(|(_, count)| *count)
+        };
+        assert_eq!(Counts::from_all(named), sum);
     }
 }

@@ -34,3 +34,4 @@ mod world;
 pub use counts::Counts;
 pub use options::{Failure, Options, Plant, Report};
 pub use run::{run, run_many};
+pub use smallwin_sync::Planted;

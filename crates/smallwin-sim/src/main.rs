@@ -4,6 +4,9 @@
     reason = "a program that reports to the person who runs it"
 )]
 
+mod soak;
+
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -13,7 +16,7 @@ use smallwin_sim::{Counts, Options, Plant, run_many};
 #[derive(Debug, Parser)]
 struct Arguments {
     /// Run one seed.
-    #[arg(long, conflicts_with = "seeds", required_unless_present = "seeds")]
+    #[arg(long, conflicts_with = "seeds", required_unless_present_any = ["seeds", "soak"])]
     seed: Option<u64>,
     /// Run all seeds from A up to, not including, B.
     #[arg(long, value_name = "A..B", value_parser = parse_seeds)]
@@ -33,6 +36,12 @@ struct Arguments {
     /// Go on after a failure.
     #[arg(long)]
     all: bool,
+    /// Run worlds, half of them harsh, until so many hours were simulated; goes on where it ended.
+    #[arg(long, value_name = "HOURS", requires = "state")]
+    soak: Option<u64>,
+    /// The file in which a soak writes down how far it came.
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
     /// Worlds at the same time.
     #[arg(long, default_value_t = 1)]
     threads: usize,
@@ -40,6 +49,9 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let (Some(hours), Some(file)) = (arguments.soak, &arguments.state) {
+        return soak(hours, arguments.threads, file);
+    }
     let seeds = arguments
         .seeds
         .or(arguments.seed.map(|seed| (seed, seed + 1)))
@@ -78,6 +90,26 @@ fn main() -> ExitCode {
     } else {
         println!("{} seeds fail: {failed:?}", failed.len());
         ExitCode::FAILURE
+    }
+}
+
+fn soak(hours: u64, threads: usize, file: &std::path::Path) -> ExitCode {
+    let soaked = soak::Soak::read(file).and_then(|mut soak| {
+        soak.run(hours, threads, file)?;
+        Ok(soak)
+    });
+    match soaked {
+        Ok(soak) => {
+            println!("{}", soak.table());
+            ExitCode::from(u8::from(!soak.is_good()))
+        }
+        Err(fault) => {
+            println!(
+                "{}: {fault}; nothing that was run before is lost",
+                file.display()
+            );
+            ExitCode::FAILURE
+        }
     }
 }
 

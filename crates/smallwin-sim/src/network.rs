@@ -154,7 +154,7 @@ impl Network {
     pub(crate) fn waiting_for(&self, site: SiteId) -> Vec<(ConnId, usize)> {
         self.ends
             .iter()
-            .filter(|(_, end)| end.site == site && end.up)
+            .filter(|(_, end)| end.site == site)
             .filter_map(|(id, _)| Some((other(*id), self.ends.get(&other(*id))?.under_way.len())))
             .filter(|(_, waiting)| *waiting > 0)
             .collect()

@@ -2,6 +2,7 @@
 
 use super::World;
 use crate::oracle::Violation;
+use crate::site::{Process, Site};
 
 impl World {
     /// Heals, checks, restarts everything, checks again.
@@ -34,30 +35,41 @@ impl World {
                 return Ok(());
             }
             if self.now_ms() - began_ms > PATIENCE_MS {
-                let strangers: Vec<&str> = self
-                    .sites
-                    .iter()
-                    .filter(|site| !site.is_gone && !self.is_member(site.id))
-                    .map(|site| site.name)
-                    .collect();
-                let frames = self.counts.frames - frames_before;
-                return Err(Violation::new(
-                    "quiet",
-                    format!(
-                        "no quiet after {PATIENCE_MS} ms: {frames} frames, not members: {strangers:?}"
-                    ),
-                ));
+                return Err(Violation::new("quiet", self.unrest(frames_before)));
             }
         }
     }
 
+    /// What keeps the world from being quiet.
+    fn unrest(&self, frames_before: u64) -> String {
+        let frames = self.counts.frames - frames_before;
+        let under_way = self.network.under_way();
+        let strangers: Vec<&str> = self
+            .sites
+            .iter()
+            .filter(|site| !site.is_gone && !self.is_member(site.id))
+            .map(|site| site.name)
+            .collect();
+        let alone: Vec<&str> = self
+            .sites
+            .iter()
+            .filter(|site| !self.is_connected(site))
+            .map(|site| site.name)
+            .collect();
+        let guests = self.guests_are_connected();
+        format!(
+            "no quiet after {PATIENCE_MS} ms: {frames} frames, {under_way} still under way, not members: {strangers:?}, not connected: {alone:?}, stock peers connected: {guests}"
+        )
+    }
+
     /// Whether every site has proved itself to all that it dials.
     fn all_are_connected(&self) -> bool {
-        let is_ready =
-            |process: &crate::site::Process| process.ready_dialled().len() == process.dialled.len();
-        self.sites
-            .iter()
-            .all(|site| site.is_gone || site.process.as_ref().is_some_and(is_ready))
+        self.sites.iter().all(|site| self.is_connected(site))
+    }
+
+    fn is_connected(&self, site: &Site) -> bool {
+        let is_ready = |process: &Process| process.ready_dialled().len() == process.dialled.len();
+        site.is_gone || site.process.as_ref().is_some_and(is_ready)
     }
 
     fn restart_all(&mut self) -> Result<(), Violation> {

@@ -4,6 +4,7 @@ use smallwin_circle::{DeviceKey, Side, channel_message, channel_transcript};
 use smallwin_circle::{circle_message, circle_tag};
 use smallwin_sync::{ConnId, Space};
 
+use super::reading::Slowness;
 use super::{Happening, Phase, World};
 use crate::frames::{self, Line, Seen};
 use crate::guest::{Guest, GuestEnd, Kind, place_of};
@@ -24,8 +25,12 @@ impl World {
             return;
         };
         guest.is_here = true;
+        let is_deaf = matches!(guest.kind, Kind::Deaf);
         let dials = guest.dials.clone();
         self.tell(id, format_args!("comes"));
+        if is_deaf {
+            self.read_slowly(id, Slowness::Never);
+        }
         for node in dials {
             self.plan_guest_dial(id, node);
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use smallwin_circle::{Action, CircleId, DocumentRef, may};
-use smallwin_sync::{DocKey, Local};
+use smallwin_sync::{DocKey, Local, Space};
 
 use super::World;
 use super::records::document_key;
@@ -57,8 +57,10 @@ impl World {
             self.hold(checked);
             return;
         }
-        for (document, hashes) in &durable.changes {
-            for hash in hashes {
+        // In the open space anybody may put anything, even what was overheard elsewhere.
+        let of_circles = |document: &&DocKey| document.space == Space::Circles;
+        for document in durable.changes.keys().filter(of_circles) {
+            for hash in &durable.changes[document] {
                 if self
                     .private
                     .get(hash)
