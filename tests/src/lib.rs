@@ -28,6 +28,7 @@ mod wire;
     unreachable_pub,
     missing_docs,
     missing_debug_implementations,
+    clippy::should_implement_trait,
     reason = "a part of it is used here, and it is documented there"
 )]
 pub mod crafted {

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -30,12 +30,14 @@ pub struct Siege {
     /// The key of the member with other plans, who may write the check-in.
     pub hostile: SigningKey,
     honest: [SigningKey; 2],
+    sessions: AtomicU64,
     _folders: Vec<TempDir>,
 }
 
 /// Two honest members at work.
 #[derive(Debug)]
 pub struct Work {
+    session: u64,
     done: Arc<AtomicBool>,
     task: JoinHandle<Vec<Duration>>,
 }
@@ -69,6 +71,7 @@ impl Siege {
             circle,
             hostile: keys[2].clone(),
             honest: [keys[0].clone(), keys[1].clone()],
+            sessions: AtomicU64::new(100),
             _folders: folders,
         }
     }
@@ -123,7 +126,8 @@ impl Siege {
     /// Lets the two honest members write to each other, until [`Work::end`]. Each waits for what
     /// the other wrote, so a node that stops serving them fails the test.
     pub async fn work(&self) -> Work {
-        let session = 1;
+        // Never the same actor twice (rule K2), and never the same words.
+        let session = self.sessions.fetch_add(1, Ordering::SeqCst);
         let (mut here, mut there) = (self.honest(0, session).await, self.honest(1, session).await);
         let done = Arc::new(AtomicBool::new(false));
         let is_done = done.clone();
@@ -133,7 +137,7 @@ impl Siege {
                 // The last round begins after the attack ended.
                 let is_last = is_done.load(Ordering::SeqCst);
                 let began = Instant::now();
-                let words = format!("[{}]", times.len());
+                let words = words(session, times.len());
                 here.write(&words).await;
                 here.until_other_has(&mut there, &words).await;
                 let answer = format!("({words})");
@@ -145,7 +149,11 @@ impl Siege {
                 }
             }
         });
-        Work { done, task }
+        Work {
+            session,
+            done,
+            task,
+        }
     }
 
     /// As [`Siege::end`]; the honest ones go on while this is done in a thread of its own.
@@ -162,12 +170,13 @@ impl Siege {
     /// The attack is over: the node must be up, have stayed small, come back after a kill with
     /// everything that the honest ones wrote, and be in good order.
     pub async fn end(mut self, work: Work) -> Vec<Duration> {
+        let session = work.session;
         let times = work.end().await;
         assert!(self.node.is_up(), "the node ended: {}", self.node.log());
         if let Some(peak) = self.node.memory_peak_kb() {
             assert!(peak < MEMORY_KB_MAX, "it took {peak} kB");
         }
-        let last = format!("([{}])", times.len() - 1);
+        let last = format!("({})", words(session, times.len() - 1));
         self.node.kill();
         self.node.start_again();
         let mut again = self.honest(0, 2).await;
@@ -177,7 +186,7 @@ impl Siege {
         self.node.kill();
         run(self.node.data(), &["doctor"]).must();
         assert!(
-            !self.node.log().contains("[0]"),
+            !self.node.log().contains(&words(session, 0)),
             "what people write is in no log"
         );
         times
@@ -185,7 +194,9 @@ impl Siege {
 }
 
 impl Work {
-    async fn end(self) -> Vec<Duration> {
+    /// Lets the honest ones finish, and returns how long each of their rounds took: there and back
+    /// through the node, durable on both ways.
+    pub async fn end(self) -> Vec<Duration> {
         self.done.store(true, Ordering::SeqCst);
         self.task.await.expect("the honest members go on")
     }
@@ -197,4 +208,9 @@ fn invite(node: &RunningNode) -> String {
         .find(|word| word.contains("/#j="))
         .expect("`invite` prints a link")
         .to_owned()
+}
+
+/// What is written in one round.
+fn words(session: u64, round: usize) -> String {
+    format!("[{session}.{round}]")
 }
