@@ -80,6 +80,15 @@ impl Kind {
         matches!(self, Kind::RelayYjs | Kind::YSweet | Kind::Hocuspocus)
     }
 
+    /// How long it may take, by its own settings, until what it has is stored.
+    pub(crate) fn stored_after(self) -> Duration {
+        Duration::from_secs(match self {
+            Kind::YSweet => 12,
+            Kind::Hocuspocus => 3,
+            _ => 1,
+        })
+    }
+
     /// Whether one document is all that it can be asked for here.
     pub(crate) fn has_one_document(self) -> bool {
         self == Kind::Signed

@@ -17,7 +17,7 @@ pub(super) fn run(bench: &Bench, kind: Kind) -> Result<Figures> {
     case.server.settle(Duration::from_secs(15));
     case.world.net.close_all();
     let (warm_us, _, _) = come_back(&mut case, &documents)?;
-    case.server.settle(Duration::from_secs(5));
+    case.world.pass(kind.stored_after())?;
     let mut case = case.restart()?;
     case.server.settle(Duration::from_secs(5));
     let (cold_us, cold_s, bytes) = come_back(&mut case, &documents)?;

@@ -62,8 +62,7 @@ fn store(case: &mut Case, count: usize) -> Result<()> {
                 .first()
                 .map(|document| case.world.name(*document).to_owned());
             let name = name.context("a document")?;
-            // Its storage writes every ten seconds, or when it ends.
-            case.world.pass(Duration::from_millis(500))?;
+            case.world.pass(case.server.kind.stored_after())?;
             case.world.net.close_all();
             case.server.stop()?;
             let from = folder.join(&name).join("data.ysweet");
@@ -77,7 +76,7 @@ fn store(case: &mut Case, count: usize) -> Result<()> {
         }
         _ => {
             documents::fill(case, count, false)?;
-            case.world.pass(Duration::from_millis(500))?;
+            case.world.pass(case.server.kind.stored_after())?;
             case.server.settle(Duration::from_secs(30));
             Ok(())
         }
