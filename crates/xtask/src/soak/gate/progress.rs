@@ -223,7 +223,7 @@ impl Progress {
         for title in SUMS {
             let _ = write!(text, " {title} |");
         }
-        text.push_str(" slowest ms | peak MB |\n|---|");
+        text.push_str(" slowest ms, by the clock | peak MB |\n|---|");
         text.push_str(&"---|".repeat(SUMS.len() + PEAKS.len()));
         let mut all = Counts::default();
         for target in TARGETS {
