@@ -277,6 +277,10 @@ impl Protocol for Automerge {
             .insert(document, Document { content, counts });
     }
 
+    fn expect(&mut self, number: usize, name: &str, count: usize) {
+        self.document(number, name).grow(count);
+    }
+
     fn join(&mut self, conn: Conn, number: usize, name: &str, has: usize, out: &mut Outbox) {
         let document = self.document(number, name);
         document.grow(has);

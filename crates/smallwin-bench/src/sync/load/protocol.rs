@@ -35,6 +35,9 @@ pub(crate) trait Protocol {
     /// Makes a document of these bytes; it counts as one edit.
     fn whole(&mut self, document: usize, bytes: Vec<u8>, heads: Vec<u8>);
 
+    /// Learns of a document of so many edits that other clients wrote.
+    fn expect(&mut self, _document: usize, _name: &str, _count: usize) {}
+
     /// Opens a document of which this connection has the first `has` edits already.
     fn join(&mut self, conn: Conn, document: usize, name: &str, has: usize, out: &mut Outbox);
 

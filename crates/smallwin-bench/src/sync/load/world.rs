@@ -97,6 +97,13 @@ impl World {
         self.names.len() - 1
     }
 
+    /// A document by the name that other clients gave it, with so many edits.
+    pub(crate) fn known(&mut self, name: String, count: usize) -> DocumentNumber {
+        let document = self.named(name.clone());
+        self.protocol.expect(document, &name, count);
+        document
+    }
+
     pub(crate) fn name(&self, document: DocumentNumber) -> &str {
         self.names.get(document).map_or("", String::as_str)
     }

@@ -1,5 +1,6 @@
 //! Many documents with a writer and a reader each: what an edit costs, and what a document costs that nobody touches.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -11,7 +12,11 @@ use crate::sync::load::world::DocumentNumber;
 use crate::sync::process;
 use crate::sync::server::Kind;
 
-const EDITS_PER_SECOND: u32 = 200;
+/// Edits that are written and not yet seen, over all documents.
+const UNDER_WAY: usize = 200;
+/// A stride that meets every document before any twice.
+const STRIDE: usize = 7_919;
+const TURN: Duration = Duration::from_millis(5);
 /// Sockets on each side where one carries many documents.
 const CONNS: usize = 20;
 /// Documents whose answers are waited for together.
@@ -26,24 +31,7 @@ pub(super) fn run(bench: &Bench, kind: Kind, count: usize) -> Result<Figures> {
     case.server.settle(Duration::from_secs(10));
     let idle = process::memory_bytes(case.server.pid());
     let meter = case.meter();
-    let edits = (bench.window().as_secs() as usize) * EDITS_PER_SECOND as usize;
-    let begin = now();
-    for edit in 0..edits {
-        let due = Duration::from_secs(1) / EDITS_PER_SECOND * edit as u32;
-        case.world.pass(due.saturating_sub(begin.elapsed()))?;
-        // Strides that meet every document before any twice.
-        let at = edit * 7919 % count;
-        let document = *documents.get(at).context("a document")?;
-        let writer = *writers.get(at).context("a writer")?;
-        case.world.write(writer, document);
-    }
-    let waiting = documents.clone();
-    case.world
-        .until("every edit is seen", PREPARE_MAX, move |world| {
-            waiting
-                .iter()
-                .all(|document| world.complete(*document) >= world.written(*document))
-        })?;
+    let edits = write_round(bench, &mut case, &documents, &writers)?;
     let used = meter.used(&case);
     case.world.net.close_all();
     std::thread::sleep(Duration::from_secs(1));
@@ -61,6 +49,40 @@ pub(super) fn run(bench: &Bench, kind: Kind, count: usize) -> Result<Figures> {
         ),
         ("filled_s", filled.as_secs_f64()),
     ]))
+}
+
+/// Writes round the documents as fast as the edits are seen; returns how many were.
+fn write_round(
+    bench: &Bench,
+    case: &mut Case,
+    documents: &[DocumentNumber],
+    writers: &[Conn],
+) -> Result<usize> {
+    let mut under_way: VecDeque<(DocumentNumber, usize)> = VecDeque::new();
+    let (begin, mut edits) = (now(), 0);
+    while begin.elapsed() < bench.window() {
+        while under_way.len() < UNDER_WAY.min(documents.len()) {
+            let at = edits * STRIDE % documents.len();
+            let document = *documents.get(at).context("a document")?;
+            case.world
+                .write(*writers.get(at).context("a writer")?, document);
+            under_way.push_back((document, case.world.written(document)));
+            edits += 1;
+        }
+        case.world.turn(TURN)?;
+        while let Some((document, written)) = under_way.front().copied()
+            && case.world.complete(document) >= written
+        {
+            under_way.pop_front();
+        }
+    }
+    case.world
+        .until("every edit is seen", PREPARE_MAX, |world| {
+            under_way
+                .iter()
+                .all(|(document, written)| world.complete(*document) >= *written)
+        })?;
+    Ok(edits)
 }
 
 /// Makes the first documents of a load, so many, of one edit each; with `readers`, somebody reads each. Returns them and the writer of each.

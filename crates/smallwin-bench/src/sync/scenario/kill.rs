@@ -29,7 +29,7 @@ pub(super) fn run(bench: &Bench, kind: Kind) -> Result<Figures> {
         case.server.start_again()?;
         case.server.wait_until_up()?;
         let mut after = World::new(case.server.protocol()?, case.server.port, 0)?;
-        let document = after.named(name);
+        let document = after.known(name, written);
         let conn = after.connect(1, document)?.pop().context("a socket")?;
         after.join(conn, document, 0);
         let shown = after.until("the document is shown", SHOW_MAX, |world| {
