@@ -33,10 +33,13 @@ impl World {
             open_space: self.open_nodes.contains(&site),
             limits,
         };
-        let engine = match Engine::new(config, boot) {
+        let mut engine = match Engine::new(config, boot) {
             Ok(engine) => engine,
             Err(error) => return self.violated("start", error.to_string()),
         };
+        if let Some(Plant::Engine(fault)) = self.options.plant {
+            engine.plant(fault);
+        }
         let state = self.site_mut(site);
         state.starts += 1;
         state.process = Some(Process::new(engine, &state.dials));
