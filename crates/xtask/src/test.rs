@@ -32,7 +32,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         binary = build(root)?;
         Ok(())
     })?;
-    stages.run("simulation: two hundred worlds", || {
+    stages.run("simulation: three hundred worlds", || {
         Program::cargo(root, &["test", "--package", "smallwin-sim", "--quiet"]).run()
     })?;
     stages.run("crash: kills at random moments", || {
