@@ -2,8 +2,9 @@
 //! third attacks their node, beside how long they wait when nobody does.
 //!
 //! `cargo run -p smallwin-tests --bin attack`, with SMALLWIN_TEST_PROGRAM for the program of a
-//! release build. Prints one line of JSON for each attack. Attacker and node share the machine, so
-//! the ratio holds what the attacker's own work takes from the node.
+//! release build. Prints one line of JSON for each attack. The attacker is a process of its own, and
+//! as far as the system has `nice` the last to get a processor; still it shares the machine with the
+//! node, so the ratio holds what its own work takes.
 
 #![allow(
     clippy::unwrap_used,
@@ -21,17 +22,14 @@ mod crafted;
 #[allow(dead_code, reason = "a part of it is used here")]
 mod inputs;
 
-use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
-use smallwin_circle::DocumentId;
-use smallwin_tests::{RawSocket, Siege};
+use smallwin_circle::{CircleId, DocumentId};
+use smallwin_tests::{PatchedClient, RawSocket, Siege};
 
 /// How long each attack goes on: some hundred rounds of the honest ones.
 const LASTS: Duration = Duration::from_secs(8);
-
-/// The messages that no gate lets pass.
-static BROKEN: OnceLock<Vec<inputs::Input>> = OnceLock::new();
 
 /// The attacks, by name.
 const ATTACKS: [&str; 7] = [
@@ -46,8 +44,11 @@ const ATTACKS: [&str; 7] = [
 
 #[tokio::main]
 async fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [name, authority, circle, data] = &arguments[..] {
+        return attack(name, authority, circle, data).await;
+    }
     let siege = Siege::begin(&[]);
-    BROKEN.get_or_init(inputs::sync_messages);
     let quiet = p99_of(rounds(&siege, None).await);
     println!(
         "{}",
@@ -70,50 +71,94 @@ async fn main() {
 
 /// How long each round of the honest ones took while this went on.
 async fn rounds(siege: &Siege, attack: Option<&str>) -> Vec<Duration> {
+    let attacker = attack.map(|name| Attacker::start(siege, name));
     let work = siege.work().await;
-    let end = Instant::now() + LASTS;
-    match attack {
-        None => drop(tokio::time::timeout(LASTS, std::future::pending::<()>()).await),
-        Some("half open connections") => half_open(siege, end).await,
-        Some(name) => {
-            let mut number = 0;
-            while Instant::now() < end {
-                let left = end.saturating_duration_since(Instant::now());
-                // A connection that the node holds back must not make the attack longer.
-                let _over = tokio::time::timeout(left, once(siege, name, number)).await;
-                number += 1;
+    drop(tokio::time::timeout(LASTS, std::future::pending::<()>()).await);
+    let times = work.end().await;
+    drop(attacker);
+    times
+}
+
+/// The process that attacks; it ends when this is dropped.
+struct Attacker(Child);
+
+impl Attacker {
+    fn start(siege: &Siege, name: &str) -> Attacker {
+        let program = std::env::current_exe().expect("this program knows where it stands");
+        let arguments = [
+            name,
+            &siege.node.authority(),
+            &siege.circle.to_string(),
+            siege.hostile_data.to_str().expect("a path in UTF-8"),
+        ];
+        let child = Command::new("nice")
+            .args(["-n", "19"])
+            .arg(&program)
+            .args(arguments)
+            .stderr(Stdio::null())
+            .spawn()
+            .or_else(|_| Command::new(&program).args(arguments).spawn());
+        Attacker(child.expect("this program can be started again"))
+    }
+}
+
+impl Drop for Attacker {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Attacks until somebody ends this process.
+async fn attack(name: &str, authority: &str, circle: &str, data: &str) {
+    if name == "half open connections" {
+        let mut held = std::collections::VecDeque::new();
+        loop {
+            held.push_back(RawSocket::connect(authority));
+            if held.len() > 500 {
+                held.pop_front();
             }
         }
     }
-    work.end().await
+    let circle: CircleId = circle.parse().expect("a circle");
+    let key = smallwin_tests::device_key(std::path::Path::new(data));
+    let document = Siege::document().0.id(&circle).to_string();
+    let broken = inputs::sync_messages();
+    for number in 0_u64.. {
+        let member = PatchedClient::dial(authority, key.clone(), circle).await;
+        once(member, name, &document, &broken, number).await;
+    }
 }
 
 /// One connection's part of an attack.
-async fn once(siege: &Siege, name: &str, number: u64) {
-    let mut member = siege.attacker().await;
-    let document = siege.document_id();
+async fn once(
+    mut member: PatchedClient,
+    name: &str,
+    document: &str,
+    broken: &[inputs::Input],
+    number: u64,
+) {
     let mut actor = [0; 40];
-    actor[..32].copy_from_slice(siege.hostile.public().as_bytes());
+    actor[..32].copy_from_slice(member.key().public().as_bytes());
     actor[32..].copy_from_slice(&number.to_be_bytes());
     let change = crafted::honest(&actor, "x").write();
     match name {
         "broken sync messages" => {
-            // The bombs are made once and cost most; each closes its connection.
-            let inputs = BROKEN.get_or_init(inputs::sync_messages);
-            let input = &inputs[number as usize % inputs.len()];
-            member.sync(&document, &input.bytes[0]).await;
+            let input = &broken[number as usize % broken.len()];
+            member.sync(document, &input.bytes[0]).await;
             member.socket().until_closed().await;
         }
         "one change again and again" => {
             let message = inputs::message(&vec![&change[..]; 1_000]);
-            while member.sync(&document, &message).await {}
+            while member.sync(document, &message).await {}
         }
         "changes that are kept aside" => {
             let crafted = crafted::crafted(&actor);
             let changes: Vec<Vec<u8>> = crafted.iter().map(|it| it.change.write()).collect();
             let changes: Vec<&[u8]> = changes.iter().map(Vec::as_slice).collect();
             let message = inputs::message(&changes);
-            while member.sync(&document, &message).await {}
+            while member.sync(document, &message).await {}
         }
         "documents without end" => {
             for other in 0_u64.. {
@@ -127,24 +172,10 @@ async fn once(siege: &Siege, name: &str, number: u64) {
         }
         "messages of two megabytes" => {
             let message = inputs::message(&vec![&change[..]; 20_000]);
-            while member.sync(&document, &message).await {}
+            while member.sync(document, &message).await {}
         }
         _ => while member.socket().send_pings(100).await {},
     }
-}
-
-async fn half_open(siege: &Siege, end: Instant) {
-    let authority = siege.node.authority();
-    let flood = tokio::task::spawn_blocking(move || {
-        let mut held = std::collections::VecDeque::new();
-        while Instant::now() < end {
-            held.push_back(RawSocket::connect(&authority));
-            if held.len() > 500 {
-                held.pop_front();
-            }
-        }
-    });
-    flood.await.expect("the flood comes to its end");
 }
 
 /// How many, and the 50th and 99th percentile in microseconds.

@@ -32,9 +32,14 @@ const GONE: u16 = 1006;
 impl HandSocket {
     /// Opens a socket; nothing when the node answers that it has no room.
     pub async fn try_open(authority: &str, path: &str) -> Option<HandSocket> {
-        let (socket, _) = tokio_tungstenite::connect_async(format!("ws://{authority}{path}"))
-            .await
-            .ok()?;
+        let stream = TcpStream::connect(authority).await.ok()?;
+        // What is small goes at once: else the system waits for the answer to what went before.
+        stream.set_nodelay(true).ok()?;
+        let (stream, url) = (
+            MaybeTlsStream::Plain(stream),
+            format!("ws://{authority}{path}"),
+        );
+        let (socket, _) = tokio_tungstenite::client_async(url, stream).await.ok()?;
         Some(HandSocket {
             socket,
             closed: None,
@@ -43,13 +48,9 @@ impl HandSocket {
 
     /// Opens a socket to `ws://authority/path`.
     pub async fn open(authority: &str, path: &str) -> HandSocket {
-        let (socket, _) = tokio_tungstenite::connect_async(format!("ws://{authority}{path}"))
+        HandSocket::try_open(authority, path)
             .await
-            .expect("a node accepts sockets");
-        HandSocket {
-            socket,
-            closed: None,
-        }
+            .expect("a node accepts sockets")
     }
 
     /// The code with which the other side closed, once [`HandSocket::next`] said that it did.

@@ -1,6 +1,7 @@
 //! A node under attack, with two honest members who go on writing.
 
 use std::{
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -29,6 +30,8 @@ pub struct Siege {
     pub circle: CircleId,
     /// The key of the member with other plans, who may write the check-in.
     pub hostile: SigningKey,
+    /// The data directory with that key.
+    pub hostile_data: PathBuf,
     honest: [SigningKey; 2],
     sessions: AtomicU64,
     _folders: Vec<TempDir>,
@@ -46,7 +49,7 @@ impl Siege {
     /// Starts the node, with these arguments, and lets everybody join.
     #[must_use]
     pub fn begin(arguments: &[&str]) -> Siege {
-        let mut folders: Vec<TempDir> = (0..4).map(|_| temporary_folder()).collect();
+        let folders: Vec<TempDir> = (0..4).map(|_| temporary_folder()).collect();
         let node = RunningNode::start_with(folders[0].path(), arguments, &[]);
         node.run(&["new", TITLE, "--name", "Noor Hakvoort"]).must();
         let links: Vec<String> = (0..3).map(|_| invite(&node)).collect();
@@ -65,11 +68,11 @@ impl Siege {
             .iter()
             .map(|folder| device_key(folder.path()))
             .collect();
-        folders.truncate(1);
         Siege {
             node,
             circle,
             hostile: keys[2].clone(),
+            hostile_data: folders[3].path().to_path_buf(),
             honest: [keys[0].clone(), keys[1].clone()],
             sessions: AtomicU64::new(100),
             _folders: folders,
