@@ -29,6 +29,14 @@ async fn c3_every_node_refuses_what_an_outer_member_writes_in_the_step() {
         after.contains("altijd iemand.")
     );
     assert!(!shared_texts(team.noor.data()).contains("Ingevoegd"));
+    // The command line asks the running nodes, which keep it aside.
+    for data in [team.noor.data(), team.anke.data()] {
+        let aside = run(data, &["show", TITLE, "refused"]).must();
+        assert!(
+            aside.contains("step") && aside.contains("not-writer"),
+            "a running node tells what it keeps aside: {aside}"
+        );
+    }
     team.noor.kill();
     team.anke.kill();
     for data in [team.noor.data(), team.anke.data()] {

@@ -2,18 +2,21 @@
 
 mod core;
 mod disk;
+mod jobs;
 mod lanes;
 mod meter;
 
 pub(crate) use core::{Core, Parts};
 pub(crate) use disk::Disk;
+pub(crate) use jobs::Jobs;
 
 use std::sync::mpsc;
 
 use axum::body::Bytes;
 use smallwin_circle::CircleId;
 use smallwin_sync::{
-    ConnId, DocKey, Engine, Local, LocalError, Opened, StoredDocument, Ticket, WriteRefused,
+    ConnId, DocKey, Done, Engine, JobId, Local, LocalError, Opened, StoredDocument, Ticket,
+    WriteRefused,
 };
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -40,6 +43,10 @@ pub(crate) enum Wake {
         document: DocKey,
         stored: Result<StoredDocument, String>,
     },
+    /// Some work was done.
+    Worked { job: JobId, done: Done },
+    /// Some work took too long.
+    WorkLost { job: JobId, why: String },
     /// Somebody in this process wants something done.
     Local {
         local: Local,

@@ -143,6 +143,17 @@ pub const STABLE_AFTER: Duration = Duration::from_secs(30);
 /// Remembered peers of one node. Each costs a task and a dial every half minute.
 pub const PEERS_MAX: usize = 64;
 
+/// Threads that do what would hold up the engine: one may be busy with a large document.
+pub const JOB_THREADS: usize = 2;
+
+/// Time that work on one document may take. The largest document that the gate lets pass takes
+/// about a second.
+pub const JOB_MAX: Duration = Duration::from_secs(10);
+
+/// Threads that may be left to work that never ends. With each a processor is lost; after these no
+/// work is begun until the next start.
+pub const LOST_THREADS_MAX: usize = 4;
+
 /// Time between two ticks of the engine.
 pub const TICK: Duration = Duration::from_millis(500);
 

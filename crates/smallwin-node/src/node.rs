@@ -18,7 +18,7 @@ use crate::boot::{self, Stored};
 use crate::config::{Config, Storage, Tls};
 use crate::connections::Connections;
 use crate::dialer::{Dialer, Purpose};
-use crate::engine::{Core, Disk, Parts, Wake, WakeReceiver, WakeSender, wakes};
+use crate::engine::{Core, Disk, Jobs, Parts, Wake, WakeReceiver, WakeSender, wakes};
 use crate::error::StartError;
 use crate::facts::Facts;
 use crate::handle::Handle;
@@ -163,6 +163,7 @@ impl Running {
         let parts = Parts {
             engine,
             disk: Disk::new(self.committer.clone(), wake.clone()),
+            jobs: Jobs::new(wake.clone()),
             dialer: dialer.clone(),
             facts: facts.clone(),
             notices: notices.clone(),

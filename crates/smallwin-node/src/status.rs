@@ -32,6 +32,10 @@ pub struct Status {
     /// directory was restored or repaired.
     #[serde(default)]
     pub waiting: Vec<String>,
+    /// Threads that were left to work which never ended; after a few of them no work is begun until
+    /// the next start.
+    #[serde(default)]
+    pub lost_work: usize,
     /// What came in, went out, was turned away and held back since it started.
     #[serde(default)]
     pub traffic: Traffic,
@@ -58,6 +62,7 @@ impl Status {
                 .count(),
             peers: dialer.peers(),
             waiting: waiting.iter().map(ToString::to_string).collect(),
+            lost_work: 0,
             traffic: dialer.counters().traffic(&engine.totals()),
         }
     }

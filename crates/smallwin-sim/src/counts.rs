@@ -51,6 +51,8 @@ counts! {
     changes => "changes kept",
     /// Records that their authors were told are kept.
     records => "records kept",
+    /// Snapshots that engines asked to keep in place of changes.
+    snapshots => "snapshots of documents",
     /// Changes made by stock peers.
     stock_changes => "stock changes",
     /// Presence messages of stock peers.

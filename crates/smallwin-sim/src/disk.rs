@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::ControlFlow;
 
+use automerge::Automerge;
 use smallwin_circle::DeviceKey;
 use smallwin_storage::{
     Batch, Chunk, ChunkHash, ChunkKind, DocKey as StorageKey, Faulty, Op, Store as _,
@@ -233,12 +234,33 @@ impl Durable {
                     let hash = *blake3::hash(value).as_bytes();
                     (self.beside.insert(hash), hash)
                 }
+                Write::Replace {
+                    document,
+                    covered,
+                    bytes,
+                    ..
+                } => {
+                    self.replace(document, covered, bytes);
+                    continue;
+                }
                 Write::Row { .. } | Write::Delete { .. } => continue,
             };
             if is_new {
                 news.push(hash);
             }
         }
+    }
+
+    /// What a snapshot covers and does not hold is gone (rule K3: that never happens).
+    fn replace(&mut self, document: &DocKey, covered: &[[u8; 32]], snapshot: &[u8]) {
+        let inside = Automerge::load(snapshot).map(|document| document.get_changes(&[]));
+        let inside: BTreeSet<[u8; 32]> = inside
+            .unwrap_or_default()
+            .iter()
+            .map(|change| change.hash().0)
+            .collect();
+        let held = self.changes.entry(*document).or_default();
+        held.retain(|hash| inside.contains(hash) || !covered.contains(hash));
     }
 }
 
@@ -259,6 +281,21 @@ fn op(write: &Write) -> Op {
                 kind: ChunkKind::Change,
                 epoch: 0,
                 bytes: bytes.clone(),
+            },
+        },
+        Write::Replace {
+            document,
+            covered,
+            hash,
+            bytes,
+        } => Op::Replace {
+            doc: StorageKey::from_bytes(document.to_bytes()),
+            covered: covered.iter().copied().map(ChunkHash::from_bytes).collect(),
+            snapshot: Chunk {
+                hash: ChunkHash::from_bytes(*hash),
+                kind: ChunkKind::Snapshot,
+                epoch: 0,
+                bytes: bytes.to_vec(),
             },
         },
         Write::Row { table, key, value } => Op::Put {

@@ -17,7 +17,8 @@ mod surface;
 mod wire;
 
 pub use engine::Engine;
-pub use ids::{ConnId, DocKey, Millis, Request, Side, Space, Ticket};
+pub use engine::work::{Done, Work};
+pub use ids::{ConnId, DocKey, JobId, Millis, Request, Side, Space, Ticket};
 #[cfg(feature = "planted")]
 pub use planted::Planted;
 pub use surface::boot::Boot;

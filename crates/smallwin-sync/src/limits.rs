@@ -72,6 +72,20 @@ pub struct Limits {
     pub manifest_bytes_max: usize,
     /// Documents in memory; the least recently used idle one makes room.
     pub documents_open_max: usize,
+    /// Bytes of changes and snapshots of all documents in memory, above which idle ones make room.
+    pub documents_bytes_max: usize,
+    /// Bytes of a stored document that is brought into memory without handing the work out; it
+    /// takes some milliseconds.
+    pub index_inline_bytes_max: usize,
+    /// Changes since the last snapshot below which none is made.
+    pub compact_changes_min: usize,
+    /// Their bytes below which none is made: what reading so much costs is not felt.
+    pub compact_bytes_min: usize,
+    /// A snapshot is made when the changes since the last one take so many times its bytes, so that
+    /// a document is written anew a few times in its life and not again and again.
+    pub compact_factor: usize,
+    /// Bytes that a snapshot may have: half of what storage commits at once.
+    pub snapshot_bytes_max: usize,
     /// Documents a connection takes part in or waits for.
     pub documents_per_conn_max: usize,
     /// Bytes of sync messages that may wait for one document while it loads or is being kept.
@@ -153,6 +167,12 @@ impl Default for Limits {
             manifests_per_circle_max: 1024,
             manifest_bytes_max: 65_536,
             documents_open_max: 256,
+            documents_bytes_max: 256 << 20,
+            index_inline_bytes_max: 256 << 10,
+            compact_changes_min: 500,
+            compact_bytes_min: 64 << 10,
+            compact_factor: 4,
+            snapshot_bytes_max: 16 << 20,
             documents_per_conn_max: 8192,
             inbox_bytes_max: 32 << 20,
             pending_per_peer_max: gate::ORPHANS_PER_PEER_MAX,

@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use smallwin_circle::CircleId;
-use smallwin_sync::{ConnId, DocKey, Effect, Engine, Event, Local, Notice, Request, Table, Ticket};
+use smallwin_sync::{
+    ConnId, DocKey, Effect, Engine, Event, JobId, Local, Notice, Request, Table, Ticket,
+};
 use tokio::sync::{broadcast, oneshot};
 use tracing::{debug, error, info, warn};
 
 use super::lanes::Lanes;
-use super::{CallError, Disk, Wake, WakeReceiver};
+use super::{CallError, Disk, Jobs, Wake, WakeReceiver};
 use crate::clock::{instant, now};
 use crate::dialer::{Dialer, Purpose};
 use crate::facts::Facts;
@@ -33,6 +35,7 @@ const NORMAL: (u16, &str) = (1000, "not-needed");
 pub(crate) struct Parts {
     pub(crate) engine: Engine,
     pub(crate) disk: Disk,
+    pub(crate) jobs: Jobs,
     pub(crate) dialer: Dialer,
     pub(crate) facts: Arc<Facts>,
     pub(crate) notices: broadcast::Sender<Notice>,
@@ -58,6 +61,7 @@ pub(crate) struct Core {
     /// Whose frames brought about what is being kept and read.
     keeps: BTreeMap<Ticket, ConnId>,
     loads: BTreeMap<DocKey, ConnId>,
+    works: BTreeMap<JobId, ConnId>,
 }
 
 impl Core {
@@ -72,6 +76,7 @@ impl Core {
             payer: None,
             keeps: BTreeMap::new(),
             loads: BTreeMap::new(),
+            works: BTreeMap::new(),
         }
     }
 
@@ -82,7 +87,7 @@ impl Core {
         self.look_who_was_met();
         while let Some((wake, conn)) = lanes.next() {
             if matches!(wake, Wake::Stop) {
-                return;
+                break;
             }
             self.payer = conn.or_else(|| self.cause(&wake));
             let began = instant();
@@ -93,6 +98,7 @@ impl Core {
                 lanes.spent(conn, engine.key_of(conn), began.elapsed(), owes);
             }
         }
+        self.parts.jobs.close();
     }
 
     /// Whose frame brought about what was kept or read.
@@ -100,6 +106,7 @@ impl Core {
         match wake {
             Wake::Kept { ticket } | Wake::KeepFailed { ticket, .. } => self.keeps.remove(ticket),
             Wake::Loaded { document, .. } => self.loads.remove(document),
+            Wake::Worked { job, .. } | Wake::WorkLost { job, .. } => self.works.remove(job),
             _ => None,
         }
     }
@@ -134,6 +141,11 @@ impl Core {
                 self.handle(Event::KeepFailed { ticket, why });
             }
             Wake::Loaded { document, stored } => self.handle(Event::Loaded { document, stored }),
+            Wake::Worked { job, done } => self.handle(Event::Worked { job, done }),
+            Wake::WorkLost { job, why } => {
+                error!(why, "work on a document was given up");
+                self.handle(Event::WorkLost { job, why });
+            }
             Wake::Local { local, answer } => self.local(local, answer),
             Wake::Look(look) => look(&self.parts.engine),
             Wake::Remember { key, value } => self.parts.disk.put(Table::Peer, key, value),
@@ -148,6 +160,7 @@ impl Core {
                 let _caller_gone = answer.send(link);
             }
             Wake::Tick(permit) => {
+                self.parts.jobs.watch();
                 self.handle(Event::Tick);
                 self.look_who_was_met();
                 drop(permit);
@@ -209,6 +222,11 @@ impl Core {
                 Effect::Load { document } => {
                     self.loads.extend(self.payer.map(|conn| (document, conn)));
                     self.parts.disk.load(document);
+                }
+                Effect::Work { job, work } => {
+                    debug!(kind = work.kind(), document = ?work.document(), bytes = work.bytes(), "work is handed out");
+                    self.works.extend(self.payer.map(|conn| (job, conn)));
+                    self.parts.jobs.run(job, work);
                 }
                 Effect::Dial {
                     url,
@@ -280,12 +298,15 @@ impl Core {
     }
 
     fn status(&self) -> Status {
-        Status::new(
-            &self.parts.engine,
-            &self.parts.facts,
-            &self.parts.dialer,
-            &self.parts.waiting,
-        )
+        Status {
+            lost_work: self.parts.jobs.lost_threads(),
+            ..Status::new(
+                &self.parts.engine,
+                &self.parts.facts,
+                &self.parts.dialer,
+                &self.parts.waiting,
+            )
+        }
     }
 
     /// Lets circles go that waited for another device and met one.
@@ -439,6 +460,12 @@ fn log(notice: &Notice) {
             warn!(
                 ?document,
                 "an author made two changes with one number; the later one is kept as proof"
+            );
+        }
+        Notice::DocumentIsolated { document, why } => {
+            error!(
+                ?document,
+                why, "work on a document failed; others go on, run doctor"
             );
         }
         Notice::OpenFailed { document, why } => {

@@ -1,20 +1,16 @@
 //! Carries the engine's writes and loads to the committer, in the engine's words.
 
 use std::ops::ControlFlow;
-use std::time::Duration;
 
 use smallwin_storage::{
     Batch, Chunk, ChunkHash, ChunkKind, Committer, DocKey as StoredKey, Op, Store, StoreError,
-    SubmitError,
 };
 use smallwin_sync::{DocKey, StoredDocument, StoredRefusal, Table, Ticket, Write};
 
 use super::{Wake, WakeSender};
 
-/// How long the engine's thread waits before it tries a full queue again: about one fsync.
-const FULL_PAUSE: Duration = Duration::from_millis(2);
-
-/// The disk, as the engine's thread sees it.
+/// The disk, as the engine's thread sees it. While its queue is full the engine takes in nothing
+/// else: the disk's pace becomes everybody's.
 #[derive(Debug)]
 pub(crate) struct Disk {
     committer: Committer,
@@ -40,8 +36,8 @@ impl Disk {
         let done = move |kept: Result<_, StoreError>| {
             answer(kept.map(drop).map_err(|error| error.to_string()))
         };
-        if let Err(why) = self.submit(batch, Box::new(done)) {
-            refused(Err(why));
+        if let Err(error) = self.committer.submit_blocking(batch, done) {
+            refused(Err(error.to_string()));
         }
     }
 
@@ -69,44 +65,21 @@ impl Disk {
                 tracing::error!(%error, "a row of the node was not kept");
             }
         };
-        if let Err(error) = self.submit(batch, Box::new(done)) {
+        if let Err(error) = self.committer.submit_blocking(batch, done) {
             tracing::error!(%error, "a row of the node was not kept");
         }
     }
 
     /// Reads a document; `Loaded` comes back.
     pub(crate) fn load(&self, document: DocKey) {
-        loop {
-            let wake = self.wake.clone();
-            let read = move |store: &dyn Store| {
-                let stored = stored(store, document).map_err(|error| error.to_string());
-                let _engine_stopped = wake.send(Wake::Loaded { document, stored });
-            };
-            match self.committer.read(read) {
-                Ok(()) => return,
-                Err(SubmitError::Full) => std::thread::sleep(FULL_PAUSE),
-                Err(error) => {
-                    let stored = Err(error.to_string());
-                    let _engine_stopped = self.wake.send(Wake::Loaded { document, stored });
-                    return;
-                }
-            }
-        }
-    }
-
-    /// Hands a batch over. While the queue is full the engine takes in nothing else: the disk's
-    /// pace becomes everybody's.
-    fn submit(&self, mut batch: Batch, mut done: smallwin_storage::Done) -> Result<(), String> {
-        loop {
-            match self.committer.submit_boxed(batch, done) {
-                Ok(()) => return Ok(()),
-                Err(refused) if refused.why == SubmitError::Full => {
-                    batch = refused.batch;
-                    done = refused.done;
-                    std::thread::sleep(FULL_PAUSE);
-                }
-                Err(refused) => return Err(refused.why.to_string()),
-            }
+        let wake = self.wake.clone();
+        let read = move |store: &dyn Store| {
+            let stored = stored(store, document).map_err(|error| error.to_string());
+            let _engine_stopped = wake.send(Wake::Loaded { document, stored });
+        };
+        if let Err(error) = self.committer.read_blocking(read) {
+            let stored = Err(error.to_string());
+            let _engine_stopped = self.wake.send(Wake::Loaded { document, stored });
         }
     }
 }
@@ -124,6 +97,21 @@ fn op(write: Write) -> Op {
                 kind: ChunkKind::Change,
                 epoch: 0,
                 bytes,
+            },
+        },
+        Write::Replace {
+            document,
+            covered,
+            hash,
+            bytes,
+        } => Op::Replace {
+            doc: StoredKey::from_bytes(document.to_bytes()),
+            covered: covered.into_iter().map(ChunkHash::from_bytes).collect(),
+            snapshot: Chunk {
+                hash: ChunkHash::from_bytes(hash),
+                kind: ChunkKind::Snapshot,
+                epoch: 0,
+                bytes: bytes.to_vec(),
             },
         },
         Write::Row { table, key, value } => Op::Put {

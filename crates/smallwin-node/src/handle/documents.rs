@@ -29,7 +29,8 @@ impl Handle {
         .await
     }
 
-    /// The changes of a document that were kept aside.
+    /// The changes of a document that were kept aside, here or by connected peers: for a command
+    /// beside a running node, by that node. Of the latter only hash and reason are known.
     ///
     /// # Errors
     /// As [`Handle::document`].
@@ -40,7 +41,19 @@ impl Handle {
     ) -> Result<Vec<RefusedView>, HandleError> {
         let key = DocKey::circles(&document.id(&circle));
         self.local(Local::Open { document: key }).await?;
-        self.look(move |engine| engine.refused(&key)).await
+        self.look(move |engine| {
+            let mut refused = engine.refused(&key);
+            let mut elsewhere = engine.refused_elsewhere(&key);
+            elsewhere.retain(|hash, _| refused.iter().all(|known| known.hash != *hash));
+            refused.extend(elsewhere.into_iter().map(|(hash, reason)| RefusedView {
+                hash,
+                author: None,
+                reason,
+                bytes: Vec::new(),
+            }));
+            refused
+        })
+        .await
     }
 
     /// Changes a document; returns when the change is durable. Nothing is written when `change`

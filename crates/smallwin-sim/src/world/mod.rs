@@ -16,13 +16,14 @@ mod spread;
 mod stock;
 mod trouble;
 mod wires;
+mod work;
 mod writes;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 
 use smallwin_circle::{CircleId, DocumentId, DocumentRef};
-use smallwin_sync::{ConnId, DocKey, Millis, Ticket};
+use smallwin_sync::{ConnId, DocKey, JobId, Millis, Ticket, Work};
 
 use self::reading::Reading;
 use self::spread::Spread;
@@ -112,6 +113,8 @@ enum Happening {
     NotKept(SiteId, u64, Vec<Ticket>, String),
     /// A document was read.
     Read(SiteId, u64, DocKey),
+    /// Work that an engine handed out is done.
+    Worked(SiteId, u64, JobId, Work),
     /// Trouble of some sort.
     Trouble,
     /// A guest comes.
@@ -261,6 +264,7 @@ impl World {
                 self.not_kept(site, starts, &tickets, &why)
             }
             Happening::Read(site, starts, document) => self.read(site, starts, document),
+            Happening::Worked(site, starts, job, work) => self.worked(site, starts, job, work),
             Happening::Trouble => self.trouble(),
             Happening::GuestComes(id) => self.come(id),
             Happening::GuestDials(id, node) => self.guest_dials(id, node),

@@ -40,6 +40,14 @@ impl World {
                     format_args!("keeps {hashes} of {name} aside: {reason}"),
                 );
             }
+            Notice::DocumentIsolated { document, why } => {
+                let what = format!(
+                    "{} isolates {}: {why}",
+                    self.site(site).name,
+                    self.name(&document)
+                );
+                self.violated("documents open", what);
+            }
             Notice::Equivocation { document, .. } => {
                 let name = self.name(&document);
                 self.tell(site, format_args!("has proof of an equivocation in {name}"));

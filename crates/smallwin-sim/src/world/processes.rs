@@ -2,7 +2,6 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use smallwin_sync::limits::Limits;
 use smallwin_sync::{Config, DocKey, Effect, Engine, Event, Ticket, Write};
 
 use super::{Happening, World};
@@ -19,10 +18,7 @@ impl World {
         let boot = self.site(site).disk.boot();
         let records: usize = boot.circles.iter().map(Vec::len).sum();
         self.tell(site, format_args!("starts with {records} records on disk"));
-        let limits = Limits {
-            documents_open_max: self.pace.documents_open_max,
-            ..Limits::default()
-        };
+        let limits = self.limits();
         let state = self.site(site);
         let config = Config {
             node_key: state.node_key.clone(),
@@ -126,6 +122,7 @@ impl World {
                 Effect::Close { conn, code, reason } => self.close(site, conn, code, reason),
                 Effect::Keep { ticket, writes } => self.keep(site, ticket, writes),
                 Effect::Load { document } => self.load(site, document),
+                Effect::Work { job, work } => self.hand_out(site, job, work),
                 Effect::Dial { url, .. } => self.tell(site, format_args!("is asked to dial {url}")),
                 Effect::Answer { what, .. } => self.tell(site, format_args!("is asked for {what}")),
                 Effect::Notice(notice) => self.notice(site, notice),
@@ -139,6 +136,8 @@ impl World {
             site,
             format_args!("keeps {} writes as {}", writes.len(), ticket.0),
         );
+        let is_snapshot = |write: &&Write| matches!(write, Write::Replace { .. });
+        self.counts.snapshots += writes.iter().filter(is_snapshot).count() as u64;
         let starts = self.site(site).starts;
         if let Err(why) = self.site_mut(site).disk.write(ticket, writes) {
             self.agenda

@@ -23,8 +23,8 @@ pub type Rows = Vec<(Vec<u8>, Vec<u8>)>;
 ///
 /// There is no timer: while one group is being made durable, the next one gathers, so groups grow with
 /// the load and an idle store answers after one `fdatasync`. Completions run in the order of submission,
-/// each after its batch is durable (rule K1). Nothing here blocks a caller except [`Committer::commit`]
-/// and [`Committer::close`], so it may be used from async code.
+/// each after its batch is durable (rule K1). Nothing here blocks a caller except [`Committer::commit`],
+/// [`Committer::close`] and what is named so, so it may be used from async code.
 #[derive(Clone)]
 pub struct Committer {
     inner: Arc<Inner>,
@@ -110,6 +110,19 @@ impl Committer {
         self.inner.queue.write(batch, done)
     }
 
+    /// As [`Committer::submit`], but waits for room in the queue instead of refusing. Not for async code,
+    /// and not for a completion.
+    ///
+    /// # Errors
+    /// Every [`SubmitError`] but [`SubmitError::Full`]; `done` is then dropped unrun.
+    pub fn submit_blocking(
+        &self,
+        batch: Batch,
+        done: impl FnOnce(Result<Seq, StoreError>) + Send + 'static,
+    ) -> Result<(), SubmitError> {
+        self.inner.queue.write_when_room(batch, Box::new(done))
+    }
+
     /// Commits a batch and waits, first for room in the queue and then for the disk. Not for async code.
     ///
     /// # Errors
@@ -130,6 +143,18 @@ impl Committer {
     /// [`SubmitError::Full`] or [`SubmitError::Closed`]; `read` is then dropped unrun.
     pub fn read(&self, read: impl FnOnce(&dyn Store) + Send + 'static) -> Result<(), SubmitError> {
         self.inner.queue.read(Box::new(read))
+    }
+
+    /// As [`Committer::read`], but waits for room in the queue instead of refusing. Not for async code, and
+    /// not for a completion.
+    ///
+    /// # Errors
+    /// [`SubmitError::Closed`]; `read` is then dropped unrun.
+    pub fn read_blocking(
+        &self,
+        read: impl FnOnce(&dyn Store) + Send + 'static,
+    ) -> Result<(), SubmitError> {
+        self.inner.queue.read_when_room(Box::new(read))
     }
 
     /// Loads a document's chunks, see [`Store::load`].

@@ -99,11 +99,21 @@ impl Queue {
 
     pub(super) fn read(&self, read: Read) -> Result<(), SubmitError> {
         let mut state = self.state();
-        if state.closed {
-            return Err(SubmitError::Closed);
-        }
-        if state.jobs.len() >= QUEUE_JOBS_MAX {
-            return Err(SubmitError::Full);
+        state.admit_read()?;
+        self.push(&mut state, Job::Read(read));
+        Ok(())
+    }
+
+    pub(super) fn read_when_room(&self, read: Read) -> Result<(), SubmitError> {
+        let mut state = self.state();
+        while let Err(why) = state.admit_read() {
+            if why != SubmitError::Full {
+                return Err(why);
+            }
+            state = self
+                .left
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         self.push(&mut state, Job::Read(read));
         Ok(())
@@ -176,6 +186,16 @@ impl State {
             return Err(SubmitError::Full);
         }
         Ok(())
+    }
+
+    fn admit_read(&self) -> Result<(), SubmitError> {
+        if self.closed {
+            Err(SubmitError::Closed)
+        } else if self.jobs.len() >= QUEUE_JOBS_MAX {
+            Err(SubmitError::Full)
+        } else {
+            Ok(())
+        }
     }
 
     fn take_group(&mut self) -> Group {

@@ -117,21 +117,20 @@ impl Engine {
 
     /// Whether the document holds a change that would not be admitted today. Everything below a
     /// change that is admitted stands, so only what lies above all of those matters.
-    fn has_unadmitted(&self, document: &Document) -> bool {
+    pub(super) fn has_unadmitted(&self, document: &Document) -> bool {
         let Home::Circle(circle, named) = &document.home else {
             return false;
         };
         let mut verdicts: BTreeMap<Vec<u8>, bool> = BTreeMap::new();
         let pinned = self.pinned(circle, named);
-        document.live.get_heads().iter().any(|head| {
+        document.history.heads().any(|head| {
             if self.first_hashes.contains(&head.0) || pinned.contains(&head.0) {
                 return false;
             }
-            let Some(change) = document.live.get_change_meta_by_hash(head) else {
+            let Some(actor) = document.changes().actor_of(&head.0) else {
                 return true;
             };
-            let actor = change.actor.to_bytes().to_vec();
-            let stands = verdicts.entry(actor).or_insert_with_key(|actor| {
+            let stands = verdicts.entry(actor.to_vec()).or_insert_with_key(|actor| {
                 author(actor).is_some_and(|device| self.may_write(circle, named, &device).is_ok())
             });
             !*stands

@@ -12,27 +12,36 @@ pub(super) fn caught<T>(call: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(call)).ok()
 }
 
-/// The raw changes in a document chunk that the gate weighed; empty when it does not load, nothing
-/// when Automerge panicked.
-pub(super) fn changes_of_document(chunk: &[u8]) -> Option<Vec<GateChange>> {
-    let changes = caught(|| {
-        let document = Automerge::load(chunk).ok()?;
-        Some(
-            document
-                .get_changes(&[])
-                .iter()
-                .map(|change| change.raw_bytes().to_vec())
-                .collect::<Vec<_>>(),
-        )
-    })?;
-    let changes = changes.unwrap_or_default().into_iter().filter_map(|bytes| {
-        let header = smallwin_gate::read_change(&bytes).ok()?;
-        Some(GateChange {
-            header,
-            bytes: smallwin_gate::raw_change(&bytes).ok()?.into_owned(),
-        })
-    });
-    Some(changes.collect())
+/// What is in a document chunk.
+#[derive(Debug)]
+pub(super) struct Inside {
+    pub(super) document: Automerge,
+    /// Those of its changes that the gate can read.
+    pub(super) changes: Vec<GateChange>,
+    /// Number of all of its changes.
+    pub(super) count: usize,
+}
+
+/// Loads a document chunk that the gate weighed, or our own; an empty document when it does not
+/// load, nothing when Automerge panicked.
+pub(super) fn changes_of_document(chunk: &[u8]) -> Option<Inside> {
+    caught(|| {
+        let document = Automerge::load(chunk).unwrap_or_default();
+        let raw = document.get_changes(&[]);
+        let changes = raw
+            .iter()
+            .filter_map(|change| {
+                let header = smallwin_gate::read_change(change.raw_bytes()).ok()?;
+                let bytes = change.raw_bytes().to_vec();
+                Some(GateChange { header, bytes })
+            })
+            .collect();
+        Inside {
+            count: raw.len(),
+            changes,
+            document,
+        }
+    })
 }
 
 /// The document with these changes, and the hashes of those that Automerge could not take; they

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use smallwin_circle::{Card, CircleId, circle_tag};
 
 use super::Engine;
-use super::keep::Work;
+use super::keep::Keeping;
 use super::log_sync::in_parts;
 use super::send::code;
 use crate::wire::{BesideFrame, Frame};
@@ -207,7 +207,7 @@ impl Engine {
             value: card.bytes().to_vec(),
         };
         self.keep(
-            Work::Card {
+            Keeping::Card {
                 card: Box::new(card),
                 from,
                 request,
@@ -305,7 +305,7 @@ impl Engine {
             value: bytes.clone(),
         };
         self.keep(
-            Work::Manifest {
+            Keeping::Manifest {
                 circle: *circle,
                 hash,
                 bytes,

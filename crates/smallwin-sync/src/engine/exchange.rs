@@ -109,7 +109,7 @@ impl Engine {
                         self.totals.panics_caught += 1;
                         return None;
                     };
-                    changes.extend(inside);
+                    changes.extend(inside.changes);
                 }
                 ChunkKind::Change | ChunkKind::Compressed => {
                     let header = smallwin_gate::read_change_within(bytes, &mut budget).ok()?;
@@ -175,7 +175,8 @@ impl Engine {
     }
 
     /// Tells a peer which changes are kept aside here, of those that it brought, names as heads, or
-    /// that its person wrote; each once per connection.
+    /// that its person wrote, and the command line of this very device of all; each once per
+    /// connection.
     pub(super) fn tell_refused(&mut self, conn: ConnId, key: &DocKey, brought: &[[u8; 32]]) {
         let Some(Home::Circle(circle, _)) = self.home_of(key) else {
             return;
@@ -188,12 +189,14 @@ impl Engine {
         if document.refused.is_empty() {
             return;
         }
+        let is_ours = self.key_of(conn) == Some(self.device);
         let is_theirs = |refused: &RefusedChange| {
-            person.is_some()
-                && refused
-                    .author
-                    .and_then(|device| log.state().person_of(&device))
-                    == person
+            is_ours
+                || person.is_some()
+                    && refused
+                        .author
+                        .and_then(|device| log.state().person_of(&device))
+                        == person
         };
         let written: Vec<[u8; 32]> = document
             .refused
@@ -397,7 +400,7 @@ impl Document {
         first.is_some_and(|have| {
             have.last_sync
                 .iter()
-                .any(|hash| !self.index.changes().contains(&hash.0))
+                .any(|hash| !self.changes().contains(&hash.0))
         })
     }
 
@@ -408,7 +411,7 @@ impl Document {
         let mut seen = BTreeSet::new();
         let mut left: Vec<[u8; 32]> = heads.iter().map(|head| head.0).collect();
         while let Some(hash) = left.pop() {
-            if self.index.changes().contains(&hash)
+            if self.changes().contains(&hash)
                 || self.refused.contains_key(&hash)
                 || !seen.insert(hash)
             {

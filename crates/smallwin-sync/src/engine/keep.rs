@@ -3,12 +3,13 @@
 use smallwin_circle::{Card, CircleId};
 
 use super::Engine;
+use super::jobs::Snapshot;
 use super::pair::Pairing;
 use crate::{ConnId, DocKey, Effect, Notice, Request, Ticket, Write, WriteRefused};
 
 /// What a ticket stands for.
 #[derive(Debug)]
-pub(crate) enum Work {
+pub(crate) enum Keeping {
     /// The flight of a circle's log.
     Log(CircleId),
     /// The flight of a document.
@@ -34,14 +35,16 @@ pub(crate) enum Work {
     },
     /// A forgotten paired key.
     Unpair { request: Request },
+    /// A snapshot that takes the place of what it covers.
+    Snapshot(Snapshot),
 }
 
 impl Engine {
     /// Asks for something to be kept. Nothing that depends on it may be told before the answer.
-    pub(super) fn keep(&mut self, work: Work, writes: Vec<Write>) {
+    pub(super) fn keep(&mut self, what: Keeping, writes: Vec<Write>) {
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;
-        self.work.insert(ticket, work);
+        self.keeping.insert(ticket, what);
         self.out.push(Effect::Keep { ticket, writes });
     }
 
@@ -51,8 +54,8 @@ impl Engine {
             self.abandon(ticket);
             return;
         }
-        match self.work.remove(&ticket) {
-            Some(Work::Log(circle)) => {
+        match self.keeping.remove(&ticket) {
+            Some(Keeping::Log(circle)) => {
                 if let Some(flight) = self
                     .circles
                     .get_mut(&circle)
@@ -61,13 +64,13 @@ impl Engine {
                     self.land_log(&circle, flight, true);
                 }
             }
-            Some(Work::Document(key)) => self.land_document(key),
-            Some(Work::Card {
+            Some(Keeping::Document(key)) => self.land_document(key),
+            Some(Keeping::Card {
                 card,
                 from,
                 request,
             }) => self.land_card(*card, from, request),
-            Some(Work::Manifest {
+            Some(Keeping::Manifest {
                 circle,
                 hash,
                 bytes,
@@ -76,8 +79,9 @@ impl Engine {
             }) => {
                 self.land_manifest(&circle, hash, bytes, from, request);
             }
-            Some(Work::Pair { pairing, answer }) => self.land_pairing(pairing, answer),
-            Some(Work::Unpair { request }) => self.done(request, Ok(())),
+            Some(Keeping::Pair { pairing, answer }) => self.land_pairing(pairing, answer),
+            Some(Keeping::Unpair { request }) => self.done(request, Ok(())),
+            Some(Keeping::Snapshot(snapshot)) => self.land_snapshot(snapshot),
             None => {}
         }
     }
@@ -110,8 +114,8 @@ impl Engine {
                 engine.done(request, Err(WriteRefused::NotKept(why.clone())));
             }
         };
-        match self.work.remove(&ticket) {
-            Some(Work::Log(circle)) => {
+        match self.keeping.remove(&ticket) {
+            Some(Keeping::Log(circle)) => {
                 let flight = self
                     .circles
                     .get_mut(&circle)
@@ -122,18 +126,19 @@ impl Engine {
                     }
                 }
             }
-            Some(Work::Document(key)) => {
+            Some(Keeping::Document(key)) => {
                 for request in self.drop_document(&key) {
                     failed(Some(request), self);
                 }
                 // What was durable before can still be read.
                 self.open(key);
             }
-            Some(Work::Card { request, .. } | Work::Manifest { request, .. }) => {
+            Some(Keeping::Card { request, .. } | Keeping::Manifest { request, .. }) => {
                 failed(request, self)
             }
-            Some(Work::Unpair { request }) => failed(Some(request), self),
-            Some(Work::Pair { .. }) | None => {}
+            Some(Keeping::Unpair { request }) => failed(Some(request), self),
+            // What it would have covered is stored as before.
+            Some(Keeping::Pair { .. } | Keeping::Snapshot(_)) | None => {}
         }
     }
 

@@ -31,11 +31,14 @@ impl Engine {
         let mut is_new = false;
         for hash in &admitted {
             let pending = document.unwait(hash);
+            let refused = document.drop_refused(hash);
             is_new |= pending.as_ref().is_none_or(|pending| !pending.stored);
-            bytes += pending
-                .filter(|pending| !pending.stored)
-                .map_or(0, |pending| pending.bytes.len() as u64);
-            document.drop_refused(hash);
+            let raw = pending
+                .map(|pending| (pending.bytes, pending.stored))
+                .or(refused.map(|refused| (refused.bytes, refused.stored)));
+            let (raw, is_stored) = raw.unwrap_or_default();
+            bytes += if is_stored { 0 } else { raw.len() as u64 };
+            document.history.land(*hash, raw.into());
         }
         document.bytes += bytes;
         for Loose { frontier, .. } in frontiers {
@@ -71,6 +74,7 @@ impl Engine {
         self.bound_pending(&key);
         self.renew(&key);
         self.pump(&key);
+        self.compact_if_due(&key);
     }
 
     /// Moves refused changes aside, and tells who brought them.
@@ -128,7 +132,7 @@ impl Engine {
             };
             let missing: Vec<[u8; 32]> = hashes
                 .into_iter()
-                .filter(|hash| !document.index.changes().contains(hash))
+                .filter(|hash| !document.changes().contains(hash))
                 .collect();
             let reason = missing
                 .iter()
@@ -233,7 +237,7 @@ impl Document {
             }
         }
         let (frontiers, refused) = (&self.frontiers, &self.refused);
-        let changes = self.index.changes();
+        let changes = self.history.index.changes();
         self.loose.retain(|(actor, seq, hash), _| {
             // One that names another change than was applied proves a contradiction.
             let is_applied = frontiers.get(actor).is_some_and(|known| known.seq >= *seq)

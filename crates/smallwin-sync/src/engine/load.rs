@@ -1,17 +1,15 @@
 //! Bringing documents into memory, and letting them go.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
-use automerge::{Automerge, Change};
-use smallwin_circle::{DeviceKey, Frontier};
-use smallwin_gate::{Evidence, OpIndex};
+use smallwin_circle::Frontier;
 
 use super::Engine;
-use super::apply::changes_of_document;
-use super::document::{Document, GateChange, Home, Incoming, Loose, Pending, Slot};
-use super::judge::{admit, author};
-use super::refused::{EQUIVOCATION, RefusedChange};
-use crate::{ConnId, DocKey, Effect, Millis, Notice, Request, StoredDocument, WriteRefused};
+use super::document::{Document, GateChange, Home, Incoming, Slot};
+use super::jobs::{Beside, Job};
+use super::refused::RefusedChange;
+use super::work::{Index, Indexed, Task, begin};
+use crate::{ConnId, DocKey, Effect, Notice, Request, StoredDocument, WriteRefused};
 
 impl Engine {
     /// Sees to it that a document is in memory, or on its way.
@@ -33,39 +31,68 @@ impl Engine {
     }
 
     pub(super) fn loaded(&mut self, key: DocKey, stored: Result<StoredDocument, String>) {
-        let Some(Slot::Loading { .. }) = self.documents.get(&key) else {
-            return;
-        };
-        let Some(Slot::Loading {
-            inbox,
-            inbox_bytes,
-            waiting,
-        }) = self.documents.remove(&key)
-        else {
-            return;
-        };
-        let stored = match stored {
-            Ok(stored) => stored,
-            Err(why) => {
-                self.load_failed(key, inbox, waiting, why);
-                return;
-            }
-        };
-        let Some(home) = self.home_of(&key) else {
-            self.load_failed(key, inbox, waiting, "no circle here has it".to_owned());
-            return;
-        };
-        if home == Home::Open && stored.chunks.is_empty() && !begins(&inbox) {
-            self.nobody_has(key, inbox, waiting);
+        if !matches!(self.documents.get(&key), Some(Slot::Loading { .. })) {
             return;
         }
+        let stored = match (stored, self.unreadable.get(&key)) {
+            (Ok(stored), None) => stored,
+            (Ok(_), Some(why)) => {
+                let why = why.clone();
+                return self.load_failed(key, &why);
+            }
+            (Err(why), _) => return self.load_failed(key, &why),
+        };
+        let Some(home) = self.home_of(&key) else {
+            return self.load_failed(key, "no circle here has it");
+        };
+        if home == Home::Open && stored.chunks.is_empty() && !self.begins(&key) {
+            return self.nobody_has(key);
+        }
+        let task = Index {
+            first: self.first_change(&home),
+            rules: self.rules(&home),
+            chunks: stored.chunks,
+        };
+        let frontiers = stored.frontiers.iter();
+        let refused = stored.refused.iter();
+        let beside = Beside {
+            home,
+            frontiers: frontiers
+                .filter_map(|bytes| Frontier::decode(bytes).ok())
+                .collect(),
+            refused: refused
+                .filter_map(|row| RefusedChange::from_row(&row.0))
+                .collect(),
+        };
+        let is_small = task.bytes() < self.config.limits.index_inline_bytes_max
+            && !task.chunks.iter().any(|chunk| Index::is_snapshot(chunk));
+        if is_small {
+            self.indexed(key, beside, task.run());
+        } else {
+            self.hand_out(key, Task::Index(task), Job::Index { key, beside });
+        }
+    }
+
+    /// The document is there, as if all that is stored were admitted. That it is, mostly: when
+    /// every head stands by the log as it is today, so does what is below.
+    pub(super) fn indexed(&mut self, key: DocKey, beside: Beside, indexed: Indexed) {
+        let Some((inbox, inbox_bytes, waiting)) = self.take_loading(&key) else {
+            return;
+        };
         let is_renewed = inbox.iter().any(Incoming::is_reconsideration);
-        let rows = stored
-            .refused
-            .iter()
-            .filter_map(|row| RefusedChange::from_row(&row.0));
-        let rows: Vec<RefusedChange> = rows.collect();
-        let mut document = self.document_from(home, stored.chunks, stored.frontiers);
+        self.totals.panics_caught += indexed.failures;
+        let mut document = Document::new(beside.home, indexed.history, indexed.view, self.calls);
+        let is_whole = !self.has_unadmitted(&document);
+        if !is_whole {
+            document = self.judged_anew(document);
+        }
+        for frontier in beside.frontiers {
+            document.take_stored_frontier(frontier);
+        }
+        for change in indexed.leftover {
+            document.bytes += change.bytes.len() as u64;
+            document.wait(change, None, None, true, self.now);
+        }
         // First what was applied before. It is durable, so this lands at once, and whoever sees
         // the document from here on sees all of it.
         document.inbox.push_back(Incoming::Reconsider);
@@ -73,7 +100,7 @@ impl Engine {
         self.pump(&key);
         // Then what was kept aside, which the log may allow by now, and what came meanwhile.
         if let Some(Slot::Open(document)) = self.documents.get_mut(&key) {
-            for refused in rows {
+            for refused in beside.refused {
                 document.keep_aside(refused);
             }
             document.inbox = inbox;
@@ -92,123 +119,98 @@ impl Engine {
             self.tell_refused(conn, &key, &[]);
             self.generate(conn, &key);
         }
+        self.compact_if_due(&key);
     }
 
-    /// A document with its first change; what storage holds of it waits to be judged anew, since
-    /// the log may say otherwise by now.
-    fn document_from(
-        &mut self,
-        home: Home,
-        chunks: Vec<Vec<u8>>,
-        frontiers: Vec<Vec<u8>>,
-    ) -> Document {
-        let mut document = Document {
-            live: Automerge::new(),
-            index: OpIndex::new(),
-            frontiers: BTreeMap::new(),
-            loose: BTreeMap::new(),
-            pending: BTreeMap::new(),
-            pending_bytes: 0,
-            refused: BTreeMap::new(),
-            refused_bytes: 0,
-            evidence: Evidence::new(),
-            flight: None,
-            inbox: VecDeque::new(),
-            inbox_bytes: 0,
-            used: self.calls,
-            bytes: 0,
-            authors: BTreeMap::new(),
-            is_stale: false,
-            home,
+    /// The same document with its first change only; all its others wait to be judged one by one,
+    /// since the log does not admit some of them any more.
+    fn judged_anew(&self, document: Document) -> Document {
+        let home = document.home;
+        let rules = self.rules(&home);
+        let first = self.first_change(&home);
+        let (history, live) = begin(first.as_deref(), &rules, document.history.stored);
+        let mut anew = Document::new(home, history, live, self.calls);
+        for change in document.live.get_changes(&[]) {
+            if let Ok(header) = smallwin_gate::read_change(change.raw_bytes()) {
+                let bytes = change.raw_bytes().to_vec();
+                anew.bytes += bytes.len() as u64;
+                anew.wait(GateChange { header, bytes }, None, None, true, self.now);
+            }
+        }
+        anew
+    }
+
+    /// The raw first change of a document's kind.
+    fn first_change(&self, home: &Home) -> Option<Vec<u8>> {
+        match home {
+            Home::Circle(_, named) => self.config.first_changes.get(&named.kind).cloned(),
+            Home::Open => None,
+        }
+    }
+
+    /// The work that would have brought a document into memory was lost: it is not tried again.
+    pub(super) fn index_lost(&mut self, key: DocKey, why: &str) {
+        self.unreadable.insert(key, why.to_owned());
+        self.load_failed(key, why);
+    }
+
+    /// Takes what waits for a document that is on its way.
+    fn take_loading(&mut self, key: &DocKey) -> Option<(VecDeque<Incoming>, usize, Vec<Request>)> {
+        if !matches!(self.documents.get(key), Some(Slot::Loading { .. })) {
+            return None;
+        }
+        match self.documents.remove(key)? {
+            Slot::Loading {
+                inbox,
+                inbox_bytes,
+                waiting,
+            } => Some((inbox, inbox_bytes, waiting)),
+            Slot::Open(_) => None,
+        }
+    }
+
+    fn load_failed(&mut self, key: DocKey, why: &str) {
+        let Some((inbox, _, waiting)) = self.take_loading(&key) else {
+            return;
         };
-        if let Home::Circle(_, named) = &document.home
-            && let Some(first) = self.config.first_changes.get(&named.kind)
-            && let Ok(change) = Change::from_bytes(first.clone())
-            && document.live.apply_changes([change]).is_ok()
-            && admit(first, &mut document.index, &self.rules(&document.home)).is_err()
-        {
-            // Our own constant bytes: the engine's tests hold every kind to this.
-            document.live = Automerge::new();
-        }
-        for bytes in frontiers {
-            if let Ok(frontier) = Frontier::decode(&bytes) {
-                document.take_frontier(frontier, None, true);
-            }
-        }
-        for chunk in chunks {
-            for change in self.stored_changes(chunk) {
-                document.bytes += change.bytes.len() as u64;
-                document.wait(change, None, None, true, self.now);
-            }
-        }
-        document
-    }
-
-    /// The raw changes of a stored chunk: itself, or those of a snapshot.
-    fn stored_changes(&mut self, chunk: Vec<u8>) -> Vec<GateChange> {
-        if let Ok(header) = smallwin_gate::read_change(&chunk) {
-            return vec![GateChange {
-                header,
-                bytes: chunk,
-            }];
-        }
-        changes_of_document(&chunk).unwrap_or_else(|| {
-            self.totals.panics_caught += 1;
-            Vec::new()
-        })
-    }
-
-    fn load_failed(
-        &mut self,
-        key: DocKey,
-        inbox: VecDeque<Incoming>,
-        waiting: Vec<Request>,
-        why: String,
-    ) {
+        let failed = WriteRefused::NotKept(why.to_owned());
         for incoming in inbox {
             match incoming {
                 Incoming::Sync { conn, .. } => self.say_unavailable(conn, &key),
-                Incoming::Local { request, .. } => {
-                    self.done(request, Err(WriteRefused::NotKept(why.clone())))
-                }
+                Incoming::Local { request, .. } => self.done(request, Err(failed.clone())),
                 Incoming::Frontiers { .. } | Incoming::Carried { .. } | Incoming::Reconsider => {}
             }
         }
         for request in waiting {
-            self.done(request, Err(WriteRefused::NotKept(why.clone())));
+            self.done(request, Err(failed.clone()));
         }
         for conn in self.conns_of(&key) {
             self.leave(conn, &key);
         }
-        self.notice(Notice::OpenFailed { document: key, why });
+        self.notice(Notice::OpenFailed {
+            document: key,
+            why: why.to_owned(),
+        });
     }
 
     /// An open document that is stored nowhere: whoever asked is told, and hears when it appears.
-    fn nobody_has(&mut self, key: DocKey, inbox: VecDeque<Incoming>, waiting: Vec<Request>) {
+    fn nobody_has(&mut self, key: DocKey) {
+        let Some((inbox, _, waiting)) = self.take_loading(&key) else {
+            return;
+        };
+        let failed = WriteRefused::NotKept("there is no such document".to_owned());
         let mut askers: BTreeSet<ConnId> = self.conns_of(&key).into_iter().collect();
         for incoming in inbox {
             match incoming {
                 Incoming::Sync { conn, .. } => {
                     askers.insert(conn);
                 }
-                Incoming::Local { request, .. } => {
-                    self.done(
-                        request,
-                        Err(WriteRefused::NotKept(
-                            "there is no such document".to_owned(),
-                        )),
-                    );
-                }
+                Incoming::Local { request, .. } => self.done(request, Err(failed.clone())),
                 Incoming::Frontiers { .. } | Incoming::Carried { .. } | Incoming::Reconsider => {}
             }
         }
         for request in waiting {
-            self.done(
-                request,
-                Err(WriteRefused::NotKept(
-                    "there is no such document".to_owned(),
-                )),
-            );
+            self.done(request, Err(failed.clone()));
         }
         let wants_max = self.config.limits.documents_per_conn_max;
         for conn in askers {
@@ -220,6 +222,20 @@ impl Engine {
             }
             self.say_unavailable(conn, &key);
         }
+    }
+
+    /// Whether something that waits would begin the document.
+    fn begins(&self, key: &DocKey) -> bool {
+        let Some(Slot::Loading { inbox, .. }) = self.documents.get(key) else {
+            return false;
+        };
+        inbox.iter().any(|incoming| match incoming {
+            Incoming::Sync {
+                message, changes, ..
+            } => !message.heads.is_empty() || !changes.is_empty(),
+            Incoming::Local { changes, .. } => !changes.is_empty(),
+            Incoming::Frontiers { .. } | Incoming::Carried { .. } | Incoming::Reconsider => false,
+        })
     }
 
     /// Forgets a document without telling anybody; returns the local calls that waited for it.
@@ -246,7 +262,14 @@ impl Engine {
 
     /// Lets idle documents go while too many are in memory, the least recently used first.
     pub(super) fn evict(&mut self) {
-        while self.documents.len() > self.config.limits.documents_open_max {
+        let limits = &self.config.limits;
+        let bytes = |slot: &Slot| match slot {
+            Slot::Open(document) => document.history.bytes(),
+            Slot::Loading { .. } => 0,
+        };
+        while self.documents.len() > limits.documents_open_max
+            || self.documents.values().map(bytes).sum::<usize>() > limits.documents_bytes_max
+        {
             let idle = self.documents.iter().filter_map(|(key, slot)| match slot {
                 Slot::Open(document) if document.is_idle() => Some((document.used, *key)),
                 _ => None,
@@ -268,164 +291,5 @@ impl Engine {
             }
             document.forget_orphans();
         }
-    }
-}
-
-/// Whether something that waits would begin the document.
-fn begins(inbox: &VecDeque<Incoming>) -> bool {
-    inbox.iter().any(|incoming| match incoming {
-        Incoming::Sync {
-            message, changes, ..
-        } => !message.heads.is_empty() || !changes.is_empty(),
-        Incoming::Local { changes, .. } => !changes.is_empty(),
-        Incoming::Frontiers { .. } | Incoming::Carried { .. } | Incoming::Reconsider => false,
-    })
-}
-
-/// Device keys remembered per document; a document of years has fewer tabs behind it.
-const AUTHORS_MAX: usize = 4096;
-
-impl Document {
-    /// Whether nothing would be lost if it were read again from storage later.
-    fn is_idle(&self) -> bool {
-        let is_stored = |loose: &Loose| loose.stored || loose.from.is_empty();
-        self.flight.is_none()
-            && self.inbox.is_empty()
-            && self.pending.values().all(|pending| pending.stored)
-            && self
-                .loose
-                .iter()
-                .all(|((_, _, hash), loose)| is_stored(loose) || self.refused.contains_key(hash))
-    }
-
-    /// Forgets changes and frontiers that wait and that nobody who is here brought.
-    pub(super) fn forget_orphans(&mut self) {
-        let before = self.pending.len();
-        self.pending.retain(|_, pending| {
-            !pending.from.is_empty() || pending.stored || pending.request.is_some()
-        });
-        if self.pending.len() != before {
-            self.pending_bytes = self.pending.values().map(|it| it.bytes.len()).sum();
-        }
-        let refused = &self.refused;
-        self.loose.retain(|(_, _, hash), loose| {
-            !loose.from.is_empty() || loose.stored || refused.contains_key(hash)
-        });
-    }
-
-    /// Puts a change that passed the gate among those that wait, unless it is known.
-    pub(super) fn wait(
-        &mut self,
-        change: GateChange,
-        from: Option<ConnId>,
-        request: Option<Request>,
-        stored: bool,
-        now: Millis,
-    ) {
-        let GateChange { header, bytes } = change;
-        let hash = header.hash;
-        if self.index.changes().contains(&hash) || self.refused.contains_key(&hash) {
-            return;
-        }
-        if !self.pending.contains_key(&hash) {
-            self.pending_bytes += bytes.len();
-        }
-        let author = self.author_of(&header.actor);
-        let pending = self.pending.entry(hash).or_insert_with(|| Pending {
-            header,
-            author,
-            bytes,
-            from: BTreeSet::new(),
-            request: None,
-            since: now,
-            told_unsigned: false,
-            stored,
-        });
-        pending.from.extend(from);
-        pending.request = pending.request.or(request);
-    }
-
-    fn author_of(&mut self, actor: &[u8]) -> Option<DeviceKey> {
-        if let Some(known) = self.authors.get(actor) {
-            return *known;
-        }
-        if self.authors.len() >= AUTHORS_MAX {
-            self.authors.clear();
-        }
-        let author = author(actor);
-        self.authors.insert(actor.to_vec(), author);
-        author
-    }
-
-    /// Takes over a change that waited before the document began anew.
-    pub(super) fn carry(&mut self, hash: [u8; 32], pending: Pending) {
-        if !self.index.changes().contains(&hash) && !self.refused.contains_key(&hash) {
-            self.pending_bytes += pending.bytes.len();
-            if let Some(before) = self.pending.insert(hash, pending) {
-                self.pending_bytes = self.pending_bytes.saturating_sub(before.bytes.len());
-            }
-        }
-    }
-
-    /// Remembers a frontier whose change is not applied yet.
-    pub(super) fn take_frontier(&mut self, frontier: Frontier, from: Option<ConnId>, stored: bool) {
-        let place = (frontier.actor, frontier.seq, frontier.hash);
-        let loose = self.loose.entry(place).or_insert_with(|| Loose {
-            frontier,
-            stored,
-            from: BTreeSet::new(),
-        });
-        loose.from.extend(from);
-    }
-
-    /// Takes a change out of those that wait.
-    pub(super) fn unwait(&mut self, hash: &[u8; 32]) -> Option<Pending> {
-        let pending = self.pending.remove(hash)?;
-        self.pending_bytes = self.pending_bytes.saturating_sub(pending.bytes.len());
-        Some(pending)
-    }
-
-    /// Keeps a change aside; says whether it newly proves that its author contradicts itself.
-    pub(super) fn take_refused(&mut self, refused: RefusedChange) -> bool {
-        let is_proof = self.note_contradiction(&refused);
-        self.refused_bytes += refused.bytes.len();
-        if let Some(before) = self.refused.insert(refused.header.hash, refused) {
-            self.refused_bytes = self.refused_bytes.saturating_sub(before.bytes.len());
-        }
-        is_proof
-    }
-
-    fn note_contradiction(&mut self, refused: &RefusedChange) -> bool {
-        let header = &refused.header;
-        let admitted = self.index.changes().change_of(&header.actor, header.seq);
-        refused.reason == EQUIVOCATION
-            && admitted.is_some_and(|admitted| {
-                self.evidence.keep(
-                    &header.actor,
-                    header.seq,
-                    admitted,
-                    header.hash,
-                    &refused.bytes,
-                )
-            })
-    }
-
-    /// Keeps a change aside as storage held it, unless it is known otherwise.
-    fn keep_aside(&mut self, refused: RefusedChange) {
-        let hash = refused.header.hash;
-        if self.index.changes().contains(&hash) || self.refused.contains_key(&hash) {
-            return;
-        }
-        if let Some(frontier) = refused.frontier {
-            self.take_frontier(frontier, None, false);
-        }
-        self.take_refused(refused);
-    }
-
-    /// Takes a change out of those that are kept aside.
-    pub(super) fn drop_refused(&mut self, hash: &[u8; 32]) -> Option<RefusedChange> {
-        let refused = self.refused.remove(hash)?;
-        self.refused_bytes = self.refused_bytes.saturating_sub(refused.bytes.len());
-        Some(refused)
     }
 }

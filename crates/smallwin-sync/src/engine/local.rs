@@ -5,7 +5,7 @@ use smallwin_circle::{Action, Body, Card, CircleId, Frontier, Record, link_messa
 use super::Engine;
 use super::circle::{Batch, Circle, Origin};
 use super::document::{GateChange, Home, Incoming, Slot};
-use super::keep::Work;
+use super::keep::Keeping;
 use super::log_sync::in_parts;
 use super::pair::PairingSecret;
 use crate::wire::{Frame, Purpose};
@@ -382,7 +382,7 @@ impl Engine {
             table: Table::Paired,
             key: key.as_bytes().to_vec(),
         };
-        self.keep(Work::Unpair { request }, vec![write]);
+        self.keep(Keeping::Unpair { request }, vec![write]);
         Ok(())
     }
 

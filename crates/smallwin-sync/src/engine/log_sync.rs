@@ -6,7 +6,7 @@ use smallwin_circle::{CircleId, DeviceKey, Inserted, Log, Record, RecordId, circ
 
 use super::Engine;
 use super::circle::{Batch, LogFlight, Origin, record_key};
-use super::keep::Work;
+use super::keep::Keeping;
 use super::send::code;
 use crate::wire::{Frame, LogFrame};
 use crate::{ConnId, Notice, Table, Write, WriteRefused};
@@ -151,7 +151,7 @@ impl Engine {
             if let Some(held) = self.circles.get_mut(circle) {
                 held.flight = Some(flight);
             }
-            self.keep(Work::Log(*circle), writes);
+            self.keep(Keeping::Log(*circle), writes);
         }
     }
 

@@ -13,6 +13,8 @@ mod document;
 mod ephemeral;
 mod exchange;
 mod frames;
+mod history;
+mod jobs;
 mod join;
 mod judge;
 mod keep;
@@ -30,6 +32,7 @@ mod send;
 mod session;
 mod tick;
 mod views;
+pub(crate) mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
@@ -41,11 +44,12 @@ use self::circle::Circle;
 use self::connection::Connection;
 use self::document::Slot;
 use self::ephemeral::Seen;
-use self::keep::Work;
+use self::jobs::Job;
+use self::keep::Keeping;
 use self::pair::{Pairing, PairingSecret};
 use crate::limits::Limits;
 use crate::planted::Plants;
-use crate::{Config, ConnId, DocKey, Effect, Event, Millis, ReachedView, Ticket, Totals};
+use crate::{Config, ConnId, DocKey, Effect, Event, JobId, Millis, ReachedView, Ticket, Totals};
 
 /// The engine: [`handle`](Engine::handle) takes one event and says what to do about it.
 ///
@@ -87,8 +91,16 @@ pub struct Engine {
     documents: BTreeMap<DocKey, Slot>,
     paired: BTreeMap<DeviceKey, Pairing>,
     secret: Option<PairingSecret>,
-    work: BTreeMap<Ticket, Work>,
+    keeping: BTreeMap<Ticket, Keeping>,
     next_ticket: u64,
+    jobs: BTreeMap<JobId, Job>,
+    next_job: u64,
+    /// The job that makes a snapshot, until storage holds that.
+    compacting: Option<JobId>,
+    /// Documents with which work failed: no snapshots are made of them.
+    isolated: BTreeSet<DocKey>,
+    /// Documents that could not be brought into memory, with the reason.
+    unreadable: BTreeMap<DocKey, String>,
     seen: Seen,
     reached: BTreeMap<DocKey, ReachedView>,
     read_only: Option<String>,
@@ -113,6 +125,8 @@ impl Engine {
             Event::Kept { ticket } => self.kept(ticket),
             Event::KeepFailed { ticket, why } => self.keep_failed(ticket, &why),
             Event::Loaded { document, stored } => self.loaded(document, stored),
+            Event::Worked { job, done } => self.worked(job, done),
+            Event::WorkLost { job, why } => self.work_lost(job, &why),
             Event::Tick => self.tick(),
         }
         self.finish()

@@ -3,7 +3,7 @@
 use smallwin_circle::{DeviceKey, SealingPublic, Signature, link_message, verify};
 
 use super::Engine;
-use super::keep::Work;
+use super::keep::Keeping;
 use crate::wire::Frame;
 use crate::{ConnId, Millis, Notice, Table, Write};
 
@@ -113,7 +113,7 @@ impl Engine {
             key,
             value: pairing.to_row(),
         };
-        self.keep(Work::Pair { pairing, answer }, vec![write]);
+        self.keep(Keeping::Pair { pairing, answer }, vec![write]);
     }
 
     pub(super) fn land_pairing(&mut self, pairing: Pairing, answer: Option<ConnId>) {

@@ -10,7 +10,7 @@ use super::Engine;
 use super::apply::apply;
 use super::document::{Document, Flight, Home, Incoming, Loose, Participant, Slot, Verdict};
 use super::judge::{admit, judge};
-use super::keep::Work;
+use super::keep::Keeping;
 use super::refused::{MALFORMED, RefusedChange};
 use super::send::code;
 use crate::planted::Planted;
@@ -32,7 +32,7 @@ impl Engine {
         let (participants, requests) = self.take_inbox(key, &mut document);
         let writers = self.writers(&document);
         let rules = self.rules(&document.home);
-        let mut index = std::mem::take(&mut document.index);
+        let mut index = std::mem::take(&mut document.history.index);
         let before = index.mark();
         let mut verdict = judge(&document, &writers, &mut index, &rules, is_reconsidered);
         let changes: Vec<([u8; 32], &[u8])> = verdict
@@ -59,13 +59,13 @@ impl Engine {
             participants,
             requests,
         );
-        document.index = index;
+        document.history.index = index;
         document.flight = Some(flight);
         self.documents.insert(*key, Slot::Open(document));
         if writes.is_empty() {
             self.land_document(*key);
         } else {
-            self.keep(Work::Document(*key), writes);
+            self.keep(Keeping::Document(*key), writes);
         }
     }
 
@@ -284,11 +284,7 @@ impl Document {
     pub(super) fn is_covered(&self, frontier: &Frontier) -> bool {
         let known = self.frontiers.get(&frontier.actor);
         known.is_some_and(|known| known.seq >= frontier.seq)
-            && self
-                .index
-                .changes()
-                .change_of(&frontier.actor, frontier.seq)
-                == Some(frontier.hash)
+            && self.changes().change_of(&frontier.actor, frontier.seq) == Some(frontier.hash)
     }
 
     /// The raw bytes of a change that waits or is kept aside.

@@ -23,7 +23,7 @@ impl Engine {
         let known: Vec<[u8; 32]> = heads
             .iter()
             .map(|head| head.0)
-            .filter(|head| document.index.changes().contains(head))
+            .filter(|head| document.changes().contains(head))
             .collect();
         let Some(person) = self.person_of(conn, &circle) else {
             return;

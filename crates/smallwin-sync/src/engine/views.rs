@@ -143,7 +143,7 @@ impl Engine {
     /// Whether nothing is being kept or read, and every connection has proven itself and confirmed
     /// all that we hold of what it takes part in, and we all that it told us of.
     pub fn settled(&self) -> bool {
-        let is_quiet = self.work.is_empty()
+        let is_quiet = self.keeping.is_empty()
             && self.documents.values().all(|slot| match slot {
                 Slot::Open(document) => document.flight.is_none() && document.inbox.is_empty(),
                 Slot::Loading { .. } => false,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use smallwin_circle::CircleId;
 
-use crate::{ConnId, DocKey, Notice, Ticket};
+use crate::{ConnId, DocKey, JobId, Notice, Ticket, Work};
 
 /// One thing for the caller to do, in the order given.
 #[derive(Clone, Debug)]
@@ -36,6 +36,14 @@ pub enum Effect {
     Load {
         /// Which.
         document: DocKey,
+    },
+    /// Run this on another thread and answer [`Event::Worked`](crate::Event::Worked), or
+    /// [`Event::WorkLost`](crate::Event::WorkLost) when it never comes to an end.
+    Work {
+        /// What to answer with.
+        job: JobId,
+        /// What to run.
+        work: Work,
     },
     /// Dial a node, remember it, and present the invite there.
     Dial {
@@ -70,6 +78,18 @@ pub enum Write {
         hash: [u8; 32],
         /// The change chunk, uncompressed form as it was received.
         bytes: Vec<u8>,
+    },
+    /// Drop chunks and put the snapshot that stands for all of them; it was loaded back before
+    /// (rule K3). A covered chunk that is not there is no error.
+    Replace {
+        /// The document.
+        document: DocKey,
+        /// Names of the chunks that it stands for: change hashes, or the name of a snapshot.
+        covered: Vec<[u8; 32]>,
+        /// The snapshot's name: BLAKE3 of its bytes.
+        hash: [u8; 32],
+        /// The snapshot, a document chunk.
+        bytes: Arc<[u8]>,
     },
     /// Put a row.
     Row {

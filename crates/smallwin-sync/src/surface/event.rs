@@ -2,7 +2,7 @@
 
 use smallwin_circle::{CircleId, DeviceKey};
 
-use crate::{ConnId, DocKey, Side, Space, Ticket};
+use crate::{ConnId, DocKey, Done, JobId, Side, Space, Ticket};
 
 /// One thing that happened outside.
 #[derive(Clone, Debug)]
@@ -39,6 +39,21 @@ pub enum Event {
         document: DocKey,
         /// What storage holds of it, or why it could not say.
         stored: Result<StoredDocument, String>,
+    },
+    /// An [`Effect::Work`](crate::Effect::Work) was run.
+    Worked {
+        /// Which.
+        job: JobId,
+        /// What came of it.
+        done: Done,
+    },
+    /// An [`Effect::Work`](crate::Effect::Work) took too long and was given up. What comes of it
+    /// later is ignored.
+    WorkLost {
+        /// Which.
+        job: JobId,
+        /// Why, for people.
+        why: String,
     },
     /// Time passed; sent about once a second.
     Tick,

@@ -24,6 +24,14 @@ pub enum Notice {
         /// Why, for people.
         why: String,
     },
+    /// Work on a document failed or took too long: no snapshots are made of it, and one that is not
+    /// in memory cannot be opened until the next start. Others go on.
+    DocumentIsolated {
+        /// Which.
+        document: DocKey,
+        /// Why, for people.
+        why: String,
+    },
     /// Changes were kept aside and not applied.
     Refused {
         /// The document.

@@ -72,6 +72,8 @@ pub struct Totals {
     pub faults: u64,
     /// Automerge calls that panicked and were caught.
     pub panics_caught: u64,
+    /// Snapshots that took the place of raw changes.
+    pub compactions: u64,
     /// Documents in memory.
     pub documents_open: u64,
     /// Connections that stand.

@@ -18,9 +18,9 @@ use smallwin_circle::{
     Record, RecordId, Role, SealingKey, SigningKey, Timestamp, join_message,
 };
 use smallwin_sync::{
-    Boot, Config, ConnId, DocKey, Effect, Engine, Event, Local, LocalError, Millis, Notice, Opened,
-    Request, Side, Space, StoredDocument, StoredRefusal, Table, Ticket, Write, WriteRefused,
-    limits::Limits,
+    Boot, Config, ConnId, DocKey, Effect, Engine, Event, JobId, Local, LocalError, Millis, Notice,
+    Opened, Request, Side, Space, StoredDocument, StoredRefusal, Table, Ticket, Work, Write,
+    WriteRefused, limits::Limits,
 };
 
 pub const NODE: &str = "node.example:7171";
@@ -41,6 +41,21 @@ impl Disk {
                 bytes,
             } => {
                 self.chunks.entry(document).or_default().insert(hash, bytes);
+            }
+            Write::Replace {
+                document,
+                covered,
+                hash,
+                bytes,
+            } => {
+                assert_eq!(hash, *blake3::hash(&bytes).as_bytes());
+                let hashes = change_hashes(&bytes);
+                let chunks = self.chunks.entry(document).or_default();
+                for removed in covered.iter().filter_map(|hash| chunks.remove(hash)) {
+                    // K3: the snapshot holds all that it stands for.
+                    assert!(change_hashes(&removed).is_subset(&hashes));
+                }
+                chunks.insert(hash, bytes.to_vec());
             }
             Write::Row { table, key, value } => {
                 self.rows.insert((table, key), value);
@@ -117,6 +132,17 @@ impl Disk {
     }
 }
 
+/// The changes in a raw change or a snapshot.
+fn change_hashes(chunk: &[u8]) -> BTreeSet<[u8; 32]> {
+    match smallwin_gate::read_change(chunk) {
+        Ok(header) => BTreeSet::from([header.hash]),
+        Err(_) => {
+            let changes = Automerge::load(chunk).unwrap().get_changes(&[]);
+            changes.iter().map(|change| change.hash().0).collect()
+        }
+    }
+}
+
 /// One engine with its keys and its disk.
 pub struct Peer {
     pub name: &'static str,
@@ -131,6 +157,11 @@ pub struct Peer {
     /// While set, nothing becomes durable.
     pub holds_keeps: bool,
     held: Vec<(Ticket, Vec<Write>)>,
+    /// While set, work that is handed out never ends.
+    pub loses_work: bool,
+    /// While set, work waits until it is set free.
+    pub holds_work: bool,
+    pub held_work: Vec<(JobId, Work)>,
     limits: Limits,
     actors: u8,
 }
@@ -228,6 +259,9 @@ impl Net {
             closed: Vec::new(),
             holds_keeps: false,
             held: Vec::new(),
+            loses_work: false,
+            holds_work: false,
+            held_work: Vec::new(),
             limits,
             actors: 0,
         });
@@ -248,6 +282,7 @@ impl Net {
         self.queue.retain(|(peer, _)| *peer != at);
         let peer = &mut self.peers[at];
         peer.held.clear();
+        peer.held_work.clear();
         peer.engine = engine(&peer.node, &peer.device, &peer.limits, peer.disk.boot());
         self.run();
     }
@@ -436,6 +471,17 @@ impl Net {
                     self.queue
                         .push_back((at, Event::Loaded { document, stored }));
                 }
+                Effect::Work { job, work } if self.peers[at].holds_work => {
+                    self.peers[at].held_work.push((job, work));
+                }
+                Effect::Work { job, .. } if self.peers[at].loses_work => {
+                    let why = "it took too long".to_owned();
+                    self.queue.push_back((at, Event::WorkLost { job, why }));
+                }
+                Effect::Work { job, work } => {
+                    let done = work.run();
+                    self.queue.push_back((at, Event::Worked { job, done }));
+                }
                 Effect::Dial { url, circle, .. } => self.peers[at].dials.push((url, circle)),
                 Effect::Answer { conn, what } => self.peers[at].answers.push((conn, what)),
                 Effect::Notice(notice) => self.peers[at].notices.push(notice),
@@ -451,6 +497,16 @@ impl Net {
                 .into_iter()
                 .for_each(|write| self.peers[at].disk.write(write));
             self.queue.push_back((at, Event::Kept { ticket }));
+        }
+        self.run();
+    }
+
+    /// Lets the work that was held be done.
+    pub fn release_work(&mut self, at: usize) {
+        self.peers[at].holds_work = false;
+        for (job, work) in std::mem::take(&mut self.peers[at].held_work) {
+            let done = work.run();
+            self.queue.push_back((at, Event::Worked { job, done }));
         }
         self.run();
     }
