@@ -1,6 +1,7 @@
 //! One document in memory.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use automerge::{Automerge, sync};
 use smallwin_circle::{CircleId, DeviceKey, DocumentRef, Frontier};
@@ -146,11 +147,23 @@ pub(crate) struct Pending {
 #[derive(Debug)]
 pub(crate) struct Flight {
     pub(crate) next: Automerge,
-    pub(crate) admitted: Vec<[u8; 32]>,
+    pub(crate) admitted: Vec<Admitted>,
     pub(crate) refused: Vec<([u8; 32], RefusedChange)>,
     pub(crate) frontiers: Vec<Loose>,
     pub(crate) participants: Vec<Participant>,
     pub(crate) requests: Vec<(Request, Vec<[u8; 32]>)>,
+}
+
+/// A change that is admitted once it is durable. It has its bytes itself: what waits may be
+/// forgotten meanwhile, with the peer that brought it.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    pub(crate) hash: [u8; 32],
+    pub(crate) bytes: Arc<[u8]>,
+    /// Whether storage holds it already.
+    pub(crate) stored: bool,
+    /// Whether it was not among what storage held when the document was read.
+    pub(crate) is_news: bool,
 }
 
 /// A peer whose sync message is answered when the flight lands.

@@ -28,17 +28,17 @@ impl Engine {
         } = flight;
         document.live = next;
         let mut bytes = 0;
-        let mut is_new = false;
-        for hash in &admitted {
-            let pending = document.unwait(hash);
-            let refused = document.drop_refused(hash);
-            is_new |= pending.as_ref().is_none_or(|pending| !pending.stored);
-            let raw = pending
-                .map(|pending| (pending.bytes, pending.stored))
-                .or(refused.map(|refused| (refused.bytes, refused.stored)));
-            let (raw, is_stored) = raw.unwrap_or_default();
-            bytes += if is_stored { 0 } else { raw.len() as u64 };
-            document.history.land(*hash, raw.into());
+        let is_new = admitted.iter().any(|change| change.is_news);
+        let count = admitted.len();
+        for change in admitted {
+            document.unwait(&change.hash);
+            document.drop_refused(&change.hash);
+            bytes += if change.stored {
+                0
+            } else {
+                change.bytes.len() as u64
+            };
+            document.history.land(change.hash, change.bytes);
         }
         document.bytes += bytes;
         for Loose { frontier, .. } in frontiers {
@@ -48,7 +48,7 @@ impl Engine {
         if key.space == crate::Space::Open {
             self.open_bytes += bytes;
         }
-        self.totals.changes_applied += admitted.len() as u64;
+        self.totals.changes_applied += count as u64;
         let participants_only: BTreeSet<ConnId> = participants
             .iter()
             .map(|participant| participant.conn)
@@ -59,7 +59,7 @@ impl Engine {
         for participant in participants {
             self.receive(&key, participant);
         }
-        if is_new && !admitted.is_empty() {
+        if is_new {
             self.notice(Notice::DocumentChanged(key));
         }
         self.tell_wanting(&key);

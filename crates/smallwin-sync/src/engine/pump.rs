@@ -8,7 +8,9 @@ use smallwin_gate::OpIndex;
 
 use super::Engine;
 use super::apply::apply;
-use super::document::{Document, Flight, Home, Incoming, Loose, Participant, Slot, Verdict};
+use super::document::{
+    Admitted, Document, Flight, Home, Incoming, Loose, Participant, Slot, Verdict,
+};
 use super::judge::{admit, judge};
 use super::keep::Keeping;
 use super::refused::{MALFORMED, RefusedChange};
@@ -189,25 +191,17 @@ impl Engine {
         requests: Requests,
     ) -> (Flight, Vec<Write>) {
         let mut writes = Vec::new();
+        let mut admitted = Vec::new();
         for hash in &verdict.admitted {
-            if self.plants.has(Planted::SkippedChunk) && hash[0] < 16 {
-                continue;
-            }
-            let is_stored = document
-                .pending
-                .get(hash)
-                .is_some_and(|pending| pending.stored)
-                || document
-                    .refused
-                    .get(hash)
-                    .is_some_and(|refused| refused.stored);
-            if let (false, Some(bytes)) = (is_stored, document.bytes_of(hash)) {
+            let change = document.admitted(hash);
+            if !change.stored && !(self.plants.has(Planted::SkippedChunk) && hash[0] < 16) {
                 writes.push(Write::Chunk {
                     document: *key,
                     hash: *hash,
-                    bytes: bytes.to_vec(),
+                    bytes: change.bytes.to_vec(),
                 });
             }
+            admitted.push(change);
             if document
                 .refused
                 .get(hash)
@@ -246,7 +240,7 @@ impl Engine {
         }
         let flight = Flight {
             next,
-            admitted: verdict.admitted,
+            admitted,
             refused,
             frontiers,
             participants,
@@ -293,6 +287,19 @@ impl Document {
         pending
             .or_else(|| self.refused.get(hash).map(|refused| &refused.bytes))
             .map(Vec::as_slice)
+    }
+
+    /// A change that waits or is kept aside, as one that is admitted.
+    fn admitted(&self, hash: &[u8; 32]) -> Admitted {
+        let pending = self.pending.get(hash);
+        let refused = self.refused.get(hash);
+        Admitted {
+            hash: *hash,
+            bytes: self.bytes_of(hash).unwrap_or_default().into(),
+            stored: pending.is_some_and(|pending| pending.stored)
+                || refused.is_some_and(|refused| refused.stored),
+            is_news: pending.is_none_or(|pending| !pending.stored),
+        }
     }
 
     /// A change that waits, as one that is kept aside.
