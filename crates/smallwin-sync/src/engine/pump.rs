@@ -194,7 +194,8 @@ impl Engine {
         let mut admitted = Vec::new();
         for hash in &verdict.admitted {
             let change = document.admitted(hash);
-            if !change.stored && !(self.plants.has(Planted::SkippedChunk) && hash[0] < 16) {
+            let is_skipped = self.plants.has(Planted::SkippedChunk) && hash[0] < 16;
+            if !change.stored && !is_skipped {
                 writes.push(Write::Chunk {
                     document: *key,
                     hash: *hash,
