@@ -239,6 +239,11 @@ impl Bench {
                 document,
                 stored: Ok(StoredDocument::default()),
             }),
+            // It runs beside the engine, on threads of its own: its time is not the engine's.
+            Effect::Work { job, work } => {
+                let done = work.run();
+                self.events.push_back(Event::Worked { job, done });
+            }
             Effect::Close { conn, reason, .. } => {
                 bail!("connection {} was closed: {reason}", conn.0)
             }

@@ -98,7 +98,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
                     "rows": found.json(),
                 });
                 fs::write(
-                    wish.out.join("sync.json"),
+                    wish.out.join(wish.file()),
                     serde_json::to_vec_pretty(&result)?,
                 )?;
             }
@@ -163,6 +163,15 @@ impl Wish {
             }
         }
         Ok(wish)
+    }
+
+    /// Where the figures go: a part of the table must not be taken for the whole.
+    fn file(&self) -> &'static str {
+        if self.only.is_empty() && self.servers.is_empty() {
+            "sync.json"
+        } else {
+            "sync-part.json"
+        }
     }
 
     /// A row is named by itself or by the begin of its name; the long ones of a quick run only by themselves.

@@ -34,7 +34,8 @@ pub(super) fn run(bench: &Bench, kind: Kind) -> Result<Figures> {
     let (mut arrived, mut last) = (0, now());
     while arrived < all && last.elapsed() < SILENCE && begin.elapsed() < limit {
         case.world.turn(TURN)?;
-        let delivered = case.world.delivered(room.document) - before;
+        // Some servers send a letter twice; it arrived once.
+        let delivered = (case.world.delivered(room.document) - before).min(all);
         if delivered > arrived {
             (arrived, last) = (delivered, now());
         }

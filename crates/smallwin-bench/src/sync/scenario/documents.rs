@@ -18,9 +18,9 @@ const UNDER_WAY: usize = 200;
 const STRIDE: usize = 7_919;
 const TURN: Duration = Duration::from_millis(5);
 /// Sockets on each side where one carries many documents.
-const CONNS: usize = 20;
+const CONNS: usize = 4;
 /// Documents whose answers are waited for together.
-const AT_ONCE: usize = 500;
+const AT_ONCE: usize = 250;
 
 pub(super) fn run(bench: &Bench, kind: Kind, count: usize) -> Result<Figures> {
     let mut case = bench.start(kind)?;
