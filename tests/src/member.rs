@@ -1,5 +1,7 @@
 //! A member who writes honestly, on a connection of its own.
 
+use std::time::Duration;
+
 use automerge::{
     ActorId, AutoCommit, ChangeHash, ReadDoc,
     sync::{self, SyncDoc},
@@ -75,16 +77,22 @@ impl Member {
 
     /// Waits until the text holds these words.
     pub async fn until_it_has(&mut self, words: &str) {
-        while !self.words().contains(words) {
-            self.listen().await;
-        }
+        let heard = async {
+            while !self.words().contains(words) {
+                self.listen().await;
+            }
+        };
+        in_time(heard).await;
     }
 
     /// Waits until the node has confirmed what was written here last; others may go on writing.
     pub async fn until_it_is_kept(&mut self) {
-        while !self.is_kept() {
-            self.listen().await;
-        }
+        let heard = async {
+            while !self.is_kept() {
+                self.listen().await;
+            }
+        };
+        in_time(heard).await;
     }
 
     fn is_kept(&mut self) -> bool {
@@ -102,9 +110,21 @@ impl Member {
                 .any(|it| it.hash() == last)
     }
 
-    /// Waits for the next thing that the node says.
-    pub async fn until_news(&mut self) {
-        self.listen().await;
+    /// Waits until something stands under this name in the document.
+    pub async fn until_it_holds(&mut self, name: &str) {
+        let heard = async {
+            while !self.holds(name) {
+                self.listen().await;
+            }
+        };
+        in_time(heard).await;
+    }
+
+    /// Whether something stands under this name in the document.
+    #[must_use]
+    pub fn holds(&self, name: &str) -> bool {
+        let found = self.document.get(automerge::ROOT, name);
+        found.expect("a document can be read").is_some()
     }
 
     /// The document as it stands here.
@@ -130,13 +150,16 @@ impl Member {
     /// Waits until `other` has these words, while both go on talking with the node: who waits for
     /// an answer to its last message says nothing new before it.
     pub async fn until_other_has(&mut self, other: &mut Member, words: &str) {
-        while !other.words().contains(words) {
-            // Only the waiting is given up when the other one hears something first.
-            tokio::select! {
-                frame = self.client.socket().next() => self.take(frame).await,
-                frame = other.client.socket().next() => other.take(frame).await,
+        let heard = async {
+            while !other.words().contains(words) {
+                // Only the waiting is given up when the other one hears something first.
+                tokio::select! {
+                    frame = self.client.socket().next() => self.take(frame).await,
+                    frame = other.client.socket().next() => other.take(frame).await,
+                }
             }
-        }
+        };
+        in_time(heard).await;
     }
 
     async fn listen(&mut self) {
@@ -167,4 +190,13 @@ impl Member {
             assert!(taken, "the node takes a member's messages");
         }
     }
+}
+
+/// How long a node may talk of other things before what is waited for has come.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+async fn in_time(heard: impl Future<Output = ()>) {
+    tokio::time::timeout(PATIENCE, heard)
+        .await
+        .expect("what an honest member waits for comes");
 }

@@ -337,7 +337,16 @@ impl PatchedClient {
 
     /// Waits until the node says that it keeps this change aside, and returns why; what it closed
     /// with when it does that instead.
+    ///
+    /// # Panics
+    /// When it says other things only, for long.
     pub async fn refusal_of(&mut self, hash: &[u8; 32]) -> Outcome {
+        tokio::time::timeout(PATIENCE, self.next_refusal_of(hash))
+            .await
+            .expect("the node says that it keeps a change aside")
+    }
+
+    async fn next_refusal_of(&mut self, hash: &[u8; 32]) -> Outcome {
         while let Some(frame) = self.socket.next().await {
             if text_of(&frame, "type").as_deref() != Some("smallwin/refused") {
                 continue;
@@ -351,6 +360,9 @@ impl PatchedClient {
         Outcome::Closed(self.socket.closed().unwrap_or_default())
     }
 }
+
+/// How long a node may talk of other things before it says what is waited for.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// What a node made of something.
 #[derive(Debug, Clone, PartialEq, Eq)]
