@@ -12,7 +12,11 @@ impl World {
         Limits {
             documents_open_max: self.pace.documents_open_max,
             index_inline_bytes_max: 1024,
-            compact_changes_min: 5,
+            compact_changes_min: if self.options.seed.is_multiple_of(4) {
+                5
+            } else {
+                50
+            },
             compact_bytes_min: 0,
             compact_factor: 1,
             ..Limits::default()
