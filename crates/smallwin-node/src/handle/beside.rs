@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use smallwin_circle::{CircleId, InviteLink};
-use smallwin_sync::{ConnId, Local, Notice};
+use smallwin_sync::{ConnId, Engine, Local, Notice};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, timeout_at};
 
@@ -41,13 +41,17 @@ impl Handle {
         self.settled(ANSWER_WITHIN).await
     }
 
-    /// Waits until every peer that is connected has confirmed all that is here.
+    /// Waits until every peer that is connected has confirmed all that is here; beside a running
+    /// node, until that node has. What is here is in memory then, and a node that died confirmed
+    /// nothing.
     ///
     /// # Errors
     /// When that does not happen in time.
     pub async fn settled(&self, within: Duration) -> Result<(), HandleError> {
-        self.wait_for("handing everything over", within, |engine| {
-            engine.settled().then_some(())
+        let is_beside = self.0.is_beside;
+        self.wait_for("handing everything over", within, move |engine| {
+            let is_told = !is_beside || is_node_there(engine);
+            (is_told && engine.settled()).then_some(())
         })
         .await
     }
@@ -136,4 +140,15 @@ impl Handle {
         );
         ready.await.map_err(|_| HandleError::NodeSilent)
     }
+}
+
+/// Whether the node beside is connected and takes part in every circle that is here.
+fn is_node_there(engine: &Engine) -> bool {
+    let circles = engine.circles();
+    engine.connections().iter().any(|connection| {
+        connection.ready
+            && circles
+                .iter()
+                .all(|circle| connection.circles.contains_key(circle))
+    })
 }
