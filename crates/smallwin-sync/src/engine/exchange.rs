@@ -165,6 +165,10 @@ impl Engine {
             return;
         };
         let heads = message.heads.clone();
+        if peer.state.their_heads.is_none() {
+            // Before its first word the peer may not have known the document, and dropped this.
+            peer.refused_told.clear();
+        }
         if !document.receive(peer, *message, !brought.is_empty()) {
             self.totals.panics_caught += 1;
             self.close(conn, code::PROTOCOL, "bad-sync-message");
@@ -176,7 +180,7 @@ impl Engine {
 
     /// Tells a peer which changes are kept aside here, of those that it brought, names as heads, or
     /// that its person wrote, and the command line of this very device of all; each once per
-    /// connection.
+    /// connection, and again after the first word of the peer about the document.
     pub(super) fn tell_refused(&mut self, conn: ConnId, key: &DocKey, brought: &[[u8; 32]]) {
         let Some(Home::Circle(circle, _)) = self.home_of(key) else {
             return;
